@@ -35,6 +35,11 @@ def _sums(folder: Path) -> dict[str, str]:
     return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
 
 
+def names() -> list[str]:
+    """The shipped files, by name below `data/`."""
+    return list(_sums(data_folder()))
+
+
 def data_file(caller: str, name: str) -> Path:
     """The path of one shipped file, its checksum verified.
 

@@ -8,10 +8,11 @@ changed; composition is calling one after the other; a per-layer policy is a map
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from efficientdl.report import Cost, Report
+from efficientdl.tensors.granularity import Granularity as Granularity
 
 V = TypeVar("V")
 
@@ -42,17 +43,6 @@ class Criterion(Protocol):
     """
 
     def __call__(self, weight: Tensor, **_: Tensor) -> Tensor: ...
-
-
-@runtime_checkable
-class Granularity(Protocol):
-    """Which weights share one decision: a scale, a mask bit, a bit width."""
-
-    def group(self, x: Shaped[Tensor, "..."]) -> Shaped[Tensor, "groups size"]: ...
-
-    def ungroup(
-        self, groups: Shaped[Tensor, "groups size"], shape: tuple[int, ...]
-    ) -> Shaped[Tensor, "..."]: ...
 
 
 @runtime_checkable
