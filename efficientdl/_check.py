@@ -93,7 +93,7 @@ def one_of(caller: str, name: str, value: object, known: Collection[object]) -> 
     efficientdl._check.BadValue: profile: network must be one of resnet50, got 'resnet5'; did you
     mean 'resnet50'?
     """
-    if value in known:
+    if value in list(known):  # not by hash: a list, say, is a wrong value like any other
         return
     names = [str(k) for k in known]
     near = get_close_matches(str(value), names, n=1, cutoff=0.4)

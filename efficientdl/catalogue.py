@@ -221,9 +221,7 @@ def technique(id: str, *, paper: str, survey: str, lab: str, kind: Kind) -> Call
 
 def load() -> dict[str, Technique]:
     """Import the whole library, so that every technique has entered, and return the catalogue."""
-    import efficientdl  # by the time this runs, the package has been imported
-
-    for module in pkgutil.walk_packages(efficientdl.__path__, "efficientdl."):
+    for module in pkgutil.walk_packages([str(Path(__file__).parent)], "efficientdl."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     return catalogue
@@ -238,3 +236,11 @@ def listing_text() -> str:
     """The text of `catalogue.json`, from the live catalogue, in order of area and id."""
     rows = sorted((t.listing() for t in load().values()), key=lambda r: (r["lab"], r["id"]))
     return json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
+
+
+def listing_page() -> str:
+    """The catalogue as a table in Markdown, for the README."""
+    rows = json.loads(listing_text())
+    lines = ["| id | technique | survey | lab |", "|---|---|---|---|"]
+    lines += [f"| `{r['id']}` | {r['title']} | {r['survey']} | {r['lab']} |" for r in rows]
+    return "\n".join(lines) + "\n"

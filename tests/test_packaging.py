@@ -1,7 +1,9 @@
 """The files that set everything up say the same thing, each in its own words."""
 
+import ast
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -13,6 +15,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NAME = re.compile(r"^[A-Za-z0-9_.-]+")
 # what conda-forge calls by another name than the Python package index
 CONDA = {"torch": "pytorch-cpu"}
+# what is imported under another name than it is installed by
+DISTRIBUTION = {"PIL": "pillow", "skimage": "scikit-image", "sklearn": "scikit-learn"}
 
 
 def canonical(requirement):
@@ -32,6 +36,19 @@ def test_every_requirement_has_an_exact_version():
     assert constraints()["torch"] == "2.13.0"
 
 
+def test_everything_imported_is_required():
+    imported = set()
+    for path in (ROOT / "efficientdl").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                imported.add(node.module.partition(".")[0])
+    outside = imported - set(sys.stdlib_module_names) - {"efficientdl"}
+    wanted = {canonical(DISTRIBUTION.get(name, name)) for name in outside}
+    assert wanted <= {canonical(r) for r in PROJECT["dependencies"]}
+
+
 def test_exact_versions_meet_the_lower_bounds():
     pinned = {canonical(name): version for name, version in constraints().items()}
     for requirement in PROJECT["dependencies"]:
@@ -48,7 +65,7 @@ def test_environment_has_every_requirement_from_conda_forge():
     missing = set()
     for requirement in PROJECT["dependencies"]:
         name = canonical(requirement)
-        if CONDA.get(name, name) not in have and name != "ipykernel":  # jupyterlab brings it
+        if CONDA.get(name, name) not in have:
             missing.add(name)
     assert not missing
     assert all(re.fullmatch(r"[a-z0-9-]+((>=|=)[0-9.]+(,<[0-9.]+)?)?", s) for s in specs), specs

@@ -3,8 +3,9 @@
 import pytest
 
 from efficientdl import catalogue
-from efficientdl.catalogue import Network
-from tests.promises import PROMISES, promises_of
+from efficientdl.catalogue import Measure, Network
+from tests.promises import PROMISES, measure, promises_of
+from tests.promises.toys import toy
 
 TECHNIQUES = catalogue.load()
 LARGE = 4_000_000  # parameters, from which building a network takes a while
@@ -42,6 +43,31 @@ def test_exemptions_name_a_promise_and_a_reason(technique):
     known = {promise.__name__ for promise in promises_of(technique.kind)}
     assert technique.kind.exempt.keys() <= known
     assert all(len(reason.split()) > 2 for reason in technique.kind.exempt.values())
+
+
+def nothing(model, x):
+    """Count nothing, and keep every promise."""
+
+
+def forgetful(model, x):
+    """Count nothing, and leave the model in evaluation mode."""
+    model.eval()
+
+
+def exempt(call, promise):
+    return toy(call, Measure(exempt={promise: "it is only a toy"}))
+
+
+def test_a_promise_that_is_declared_not_to_hold_may_fail():
+    leaves_alone = measure.leaves_its_model_alone
+    with pytest.raises(AssertionError):
+        keep_or_explain(toy(forgetful, Measure()), leaves_alone)
+    keep_or_explain(exempt(forgetful, "leaves_its_model_alone"), leaves_alone)
+
+
+def test_a_stale_exemption_is_caught():
+    with pytest.raises(pytest.fail.Exception, match=r"exemption \('it is only a toy'\) is stale"):
+        keep_or_explain(exempt(nothing, "leaves_its_model_alone"), measure.leaves_its_model_alone)
 
 
 def test_every_kind_has_promises_and_every_promise_a_name_of_its_own():

@@ -41,8 +41,9 @@ def minimize(searcher: Searcher, objective: Callable[[Point], float], *, budget:
     history: list[tuple[Point, float]] = []
     try:
         for _ in range(budget):
-            point = searcher.ask()
-            score = _check.number("minimize", "objective(point)", float(objective(point)))
+            point = dict(searcher.ask())
+            # The objective gets a copy: what it writes must not rewrite the history.
+            score = _check.number("minimize", "objective(point)", float(objective(dict(point))))
             searcher.tell(point, score)
             history.append((point, score))
     except KeyboardInterrupt:

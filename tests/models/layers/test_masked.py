@@ -118,8 +118,10 @@ def test_stored_bits_are_values_indices_and_bias():
 def test_it_is_built_without_the_global_generator_and_leaves_its_layer_alone():
     conv = drawn(nn.Conv2d(2, 3, 3)).eval()
     conv.weight.requires_grad_(False)
-    before, weight = torch.get_rng_state(), conv.weight.clone()
-    masked = MaskedConv2d(conv, mask_of(conv))
+    before, weight, mask = torch.get_rng_state(), conv.weight.clone(), mask_of(conv)
+    masked = MaskedConv2d(conv, mask)
+    mask.fill_(False)  # the layer has a mask of its own
+    assert masked.mask.any()
     torch.testing.assert_close(torch.get_rng_state(), before, rtol=0, atol=0)
     torch.testing.assert_close(conv.weight, weight, rtol=0, atol=0)
     assert type(conv) is nn.Conv2d
