@@ -80,6 +80,8 @@ def stale(root: Path, labs: Sequence[Lab]) -> list[str]:
                 problems.append(f"{folder}/{path.name} has no source solutions/{path.stem}.py")
     if _is_ours(root) and _text(_catalogue(root)) != catalogue.listing_text():
         problems.append(f"efficientdl/catalogue.json is not the live catalogue: {_CURE}")
+    if _is_ours(root) and _text(_readme(root)) != _listed(_text(_readme(root))):
+        problems.append(f"README.md does not list the live catalogue: {_CURE}")
     return problems
 
 
@@ -116,6 +118,20 @@ def _catalogue(root: Path) -> Path:
     return root / "efficientdl" / "catalogue.json"
 
 
+def _readme(root: Path) -> Path:
+    return root / "README.md"
+
+
+def _listed(page: str) -> str:
+    """The README with the catalogue between its two marks."""
+    before, begin, rest = page.partition("<!-- catalogue -->\n")
+    _, end, after = rest.partition("<!-- /catalogue -->")
+    if not begin or not end:
+        rule = "must have the marks <!-- catalogue --> and <!-- /catalogue -->"
+        _check.fail("build", "README.md", rule, page[:40])
+    return f"{before}{begin}{catalogue.listing_page()}{end}{after}"
+
+
 def _is_ours(root: Path) -> bool:
     """Is this the checkout that the running package comes from, and not a teacher's folder?"""
     return (root / "efficientdl").resolve() == Path(catalogue.__file__).resolve().parent
@@ -128,6 +144,7 @@ def _text(path: Path) -> str:
 def _write_catalogue(root: Path) -> None:
     if _is_ours(root):
         write_text(_catalogue(root), catalogue.listing_text())
+        write_text(_readme(root), _listed(_text(_readme(root))))
 
 
 def _solution_problems(root: Path, lab: Lab) -> list[str]:

@@ -49,8 +49,8 @@ def course_map() -> cards.Card:
     html = cards.table_html("The labs of the course", rows)
     for plan in PLAN:
         if plan.lab in here:
-            link = f'<td><a href="{plan.lab}.ipynb">{plan.title}</a></td>'
-            html = html.replace(f"<td>{plan.title}</td>", link)
+            link = f'><a href="{plan.lab}.ipynb">{plan.title}</a></td>'
+            html = html.replace(f">{plan.title}</td>", link)
     return cards.Card(text, cards.status(html))
 
 
