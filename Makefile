@@ -11,9 +11,13 @@ LAB ?= 00_start_here.ipynb
 TORCH_INDEX ?= $(if $(PIP_FIND_LINKS),,$(if $(filter Linux,$(shell uname -s)),https://download.pytorch.org/whl/cpu))
 PIP := $(PY) -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet -c constraints.txt
+# In a container one is often root, and JupyterLab wants to be told that this is meant.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 SAY := @printf '\n== %s\n'
 export JUPYTER_CONFIG_PATH := $(CURDIR)/.jupyter
 export JUPYTER_PLATFORM_DIRS := 1
+# Threads that wait do not spin: on two shared cores spinning makes everything slower.
+export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test check bench labs full clean
@@ -23,11 +27,11 @@ help:  ## This list
 
 lab: $(VENV)/.lab  ## Set up, then open JupyterLab at the course map (PORT=8888, LAB=00_start_here.ipynb)
 	$(SAY) 'Opening labs/$(LAB). Ctrl-C twice stops the server.'
-	@$(PY) -m jupyterlab --notebook-dir=labs --port=$(PORT) --LabApp.default_url=/lab/tree/$(LAB) $(JUPYTER_ARGS)
+	@$(PY) -m jupyterlab --notebook-dir=labs --port=$(PORT) --LabApp.default_url=/lab/tree/$(LAB) $(AS_ROOT) $(JUPYTER_ARGS)
 
 test: $(VENV)/.test  ## Set up, then run every test
 	$(SAY) 'Testing'
-	@$(PY) -m pytest $(PYTEST_ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: $(VENV)/.test  ## Format, lint, types, floors, and labs built from their sources
 	$(SAY) 'Format and lint'

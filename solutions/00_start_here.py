@@ -57,8 +57,9 @@ predict(
 
 # %% [markdown]
 # Three ways to make it cheaper, a slider each. **Channels** removes whole filters, the weakest first. **Zeros** sets the
-# weights closest to zero to zero. **Bits** rounds every weight to a few levels. Nothing is trained again. Drag a slider, or
-# use the arrow keys; all four numbers are computed anew each time, and the last one is timed.
+# weights closest to zero to zero. **Bits** rounds every weight to a few levels. It starts at 16, half of the bits the network was trained
+# with, because nothing is lost there yet. Nothing is trained again. Drag a slider, or use the arrow keys; all four numbers are
+# computed anew each time, and the last one is timed.
 
 # %% tags=["nbval-ignore-output"]
 panels.first_look()
@@ -101,12 +102,14 @@ compare(
 # %% [markdown] lead="start-stored-bytes"
 # `n_weights` weights of `bits` bits each are packed one after the other into a file. How many bytes long is it?
 
+
 # %% exercise="start-stored-bytes"
 def stored_bytes(n_weights: int, bits: int) -> int:
     """Bytes of a file with n_weights packed weights of `bits` bits; the last byte may be partly empty."""
     ### BEGIN SOLUTION
     return -(-n_weights * bits // 8)
     ### END SOLUTION
+
 
 # %%
 check("start-stored-bytes")
