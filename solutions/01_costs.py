@@ -258,7 +258,7 @@ panels.training_memory()
 compare(
     "costs-predict-training",
     "about 1400 MB",
-    "88.4 MB for each image, 16 images: 13.9 times the weights. Activations are the bottleneck.",
+    "Some 88 MB for each image, 16 images: 13.9 times the weights. Activations are the bottleneck.",
 )
 
 # %% [markdown]
@@ -434,17 +434,17 @@ panels.search_carbon()
 # %% [markdown]
 # ## 7. Challenge: one network, three budgets
 #
-# Sixteen small networks were trained on Fashion-MNIST: dense, depthwise separable or inverted residual blocks; narrow or wide;
-# shallow or deep; halving the picture early or late. A microcontroller gives you so much flash for weights, so much SRAM for
-# activations, and so many MACs. No single figure picks the right one.
+# A family of small networks was trained on Fashion-MNIST: dense, depthwise separable or inverted residual blocks; narrow or
+# wide; shallow or deep; halving the picture early or late. A microcontroller gives you so much flash for weights, so much SRAM
+# for activations, and so many MACs. No single figure picks the right one.
 
 # %%
 table = small_family()
 table
 
 # %% [markdown]
-# Do you have to look at all of them? A searcher proposes, you evaluate, it learns. Sixteen networks are few; the spaces of lab
-# 06 are not.
+# Do you have to look at all of them? A searcher proposes, you evaluate, it learns. Here there are few networks to look at; in
+# lab 06 there are not.
 
 # %%
 space = search.Space({"network": tuple(table.names)})

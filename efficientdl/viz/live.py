@@ -46,7 +46,8 @@ class LiveView:
             self.figures = [plotly_face.widget(figure) for figure in view.figures]
             self._row.children = tuple(self.figures)
         tables = "".join(table.html() for table in view.tables)
-        self.numbers.value = f"<details><summary>The numbers</summary>{tables}</details>"
+        shown = "" if view.figures else " open"  # a table without a picture is the picture
+        self.numbers.value = f"<details{shown}><summary>The numbers</summary>{tables}</details>"
         self.status.text = view.text
         self.status.alert = ""
 
