@@ -206,11 +206,11 @@ check("costs-peak")
 
 # %% [markdown]
 # Real networks are no chains: a residual connection keeps its input alive while other layers run. The library follows every
-# tensor from the operation that makes it to the last one that reads it, and then measures the same thing while the network
-# really runs.
+# tensor from the operation that makes it to the last one that reads it, and then tracks what torch holds while the network runs.
+# Skeletons will do: their tensors have sizes and lifetimes like any other, only no contents.
 
 # %%
-networks = {name: models.build(name, seed=SEED) for name in ("resnet50", "mobilenet_v2")}
+networks = {name: models.skeleton(name) for name in ("resnet50", "mobilenet_v2")}
 panels.peaks(networks)
 
 # %% [markdown] lead="costs-training"

@@ -250,6 +250,7 @@ def _run(
     model: nn.Module, call: Callable[..., Any], x: Inputs, watcher: Watcher, *, training: bool
 ) -> Any:  # noqa: ANN401
     layers = [MODEL]
+    given = [_own(value) for value in arguments(x)]
     with ExitStack() as stack:
         stack.enter_context(torch.random.fork_rng(devices=[]))
         stack.enter_context(_plain_attention())
@@ -257,4 +258,13 @@ def _run(
         stack.enter_context(_hooks(model, watcher, layers))
         stack.enter_context(torch.set_grad_enabled(training))
         stack.enter_context(_Listen(watcher, layers))
-        return call(*arguments(x))
+        return call(*given)
+
+
+def _own(value: Any) -> Any:  # noqa: ANN401
+    """A slice of a larger set as a tensor of its own: the rest of the set is not the model's."""
+    if not isinstance(value, Tensor) or value.layout is not torch.strided:
+        return value
+    if value.untyped_storage().nbytes() <= value.nbytes:
+        return value
+    return value.detach().clone().requires_grad_(value.requires_grad)

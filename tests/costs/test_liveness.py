@@ -83,3 +83,10 @@ def test_errors_say_what_to_pass():
         peak_activation_bytes(3, torch.zeros(1))
     with pytest.raises(ValueError, match="measured_peak_bytes: x must hold a tensor"):
         measured_peak_bytes(nn.ReLU(), ())
+
+
+def test_a_slice_of_a_larger_set_counts_as_itself():
+    images = torch.zeros(50, 1, 28, 28)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 26 * 26, 10))
+    for peak in (peak_activation_bytes, measured_peak_bytes):
+        assert peak(model, images[:2]) == peak(model, images[:2].clone())

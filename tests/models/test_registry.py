@@ -1,16 +1,15 @@
 import subprocess
 import sys
 from collections import Counter
-from contextlib import contextmanager
 
-import jaxtyping
 import pytest
 import torch
-from torch import fx, nn
+from torch import nn
 
 from efficientdl.catalogue import catalogue
 from efficientdl.models import build, example, names, resolution, skeleton
 from efficientdl.models.registry import TABLE_1
+from tests.models.tracing import traced
 
 TABLE = list(TABLE_1)
 
@@ -22,20 +21,6 @@ DROPOUT = {
     "squeezenet": [0.5],
     "mobilenet_v3_large": [0.2],
 }
-
-
-@contextmanager
-def shapes_unchecked():
-    """A tracer sends proxies through a network, which are no tensors to a shape checker."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
-
-
-def traced(model):
-    with shapes_unchecked():
-        return fx.symbolic_trace(model)
 
 
 def test_the_table_has_the_surveys_networks():

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from torch import fx
 from torch.utils.flop_counter import FlopCounterMode
 
 from efficientdl import models
 from efficientdl.models.networks import small, small_family
 from efficientdl.models.networks.small_family import MEMBERS, Member
+from tests.models.tracing import traced
 
 NAMES = [*small.NETWORKS, *small_family.NETWORKS]
 
@@ -61,7 +61,7 @@ def test_runs_traces_and_has_ten_classes(name):
     x = torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         y = model(x)
-        torch.testing.assert_close(fx.symbolic_trace(model)(x), y)
+        torch.testing.assert_close(traced(model)(x), y)
     assert y.shape == (2, 10)
     assert bool(y.isfinite().all())
     assert models.build(name, seed=0, classes=3)(x).shape == (2, 3)

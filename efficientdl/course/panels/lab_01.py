@@ -131,11 +131,15 @@ def _word(cell: survey_tables.Cell) -> str:
     return "yes" if cell.comes_out else f"no: {cell.why}"
 
 
+def _device(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device
+
+
 def peaks(networks: Mapping[str, nn.Module]) -> View:
-    """Peak memory of inference: by liveness, and tracked while the network really runs."""
+    """Peak memory of inference: by liveness, and tracked while the network runs."""
     rows = []
     for name, model in networks.items():
-        x = models.example(name)
+        x = models.example(name, device=_device(model))
         counted = costs.peak_activation_bytes(model, x)
         rows.append((name, counted / 1e6, costs.measured_peak_bytes(model, x) / 1e6))
     table = Table(
@@ -148,7 +152,7 @@ def saved_activations(networks: Mapping[str, nn.Module]) -> View:
     """Activations that training keeps: the survey's rule, torch's rule, torch's hooks."""
     rows = []
     for name, model in networks.items():
-        x = models.example(name, batch=2)  # batch norm in training wants two
+        x = models.example(name, batch=2, device=_device(model))  # batch norm wants two
         paper = costs.saved_activation_bytes(model, x, rule=costs.paper_rule)
         torch_ = costs.saved_activation_bytes(model, x, rule=costs.torch_rule)
         measured = costs.measured_saved_bytes(model, x)

@@ -1,13 +1,14 @@
-"""The small family: sixteen networks for one task that parameters, MACs and memory rank apart.
+"""The small family: eighteen networks for one task that parameters, MACs and memory rank apart.
 
-All have a stem, three stages that double the channels and halve the picture, an average over what
-is left of it, and a classifier. They differ in four choices, and each choice pays in another coin:
+All have a stem, three stages that double the channels, the picture halved on the way from 28 to 4
+pixels, an average over what is left of it, and a classifier. They differ in four choices, and each
+choice pays in another coin:
 
 - the *block*: a dense 3x3 convolution, a depthwise separable one, or an inverted residual;
 - the *width* of the first stage;
 - the *depth*, blocks in a stage;
-- *early* or *late*: whether the stem already halves the picture. Late, the same weights see four
-  times the pixels: four times the MACs and the activation memory, and finer detail.
+- *early* or *late*: whether the stem halves the picture, or the first stage after it. Late, the
+  same weights see finer detail, for some more MACs and several times the activation memory.
 """
 
 from collections import OrderedDict
@@ -85,22 +86,24 @@ class Member:
 
 
 MEMBERS = (
+    Member("dense", 4, 1, early=False),
+    Member("dense", 6, 1, early=False),
     Member("dense", 8, 1, early=True),
-    Member("dense", 8, 2, early=True),
     Member("dense", 8, 1, early=False),
+    Member("dense", 12, 1, early=True),
     Member("dense", 12, 1, early=False),
     Member("dense", 16, 1, early=True),
-    Member("dense", 16, 2, early=True),
+    Member("dense", 16, 1, early=False),
     Member("dense", 24, 1, early=True),
     Member("separable", 8, 1, early=False),
+    Member("separable", 16, 1, early=True),
     Member("separable", 16, 1, early=False),
-    Member("separable", 16, 2, early=True),
+    Member("separable", 24, 2, early=True),
     Member("separable", 32, 1, early=True),
-    Member("separable", 32, 2, early=True),
+    Member("separable", 32, 1, early=False),
+    Member("inverted", 4, 1, early=False),
+    Member("inverted", 8, 1, early=True),
     Member("inverted", 8, 1, early=False),
-    Member("inverted", 8, 2, early=True),
-    Member("inverted", 16, 1, early=True),
-    Member("inverted", 16, 2, early=True),
 )
 
 NETWORKS = {m.name: Entry(m.layers, resolution=28, channels=1, classes=10) for m in MEMBERS}
