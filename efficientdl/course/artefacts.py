@@ -10,7 +10,7 @@ from typing import Any
 
 from efficientdl import _check
 from efficientdl.course import cards, store
-from efficientdl.course.exercise import Challenge, Measured, Verdict
+from efficientdl.course.exercise import Challenge, Measured, Verdict, figure_text
 from efficientdl.course.registry import find
 from efficientdl.course.values import decode, encode, plain
 
@@ -78,6 +78,6 @@ def standing(challenge: Challenge, verdict: Verdict, path: Path) -> cards.Card:
 
 
 def _row(m: Measured) -> list[str]:
-    limit = f"{m.limit.words} {m.limit.value:,.6g}"
+    limit = f"{m.limit.words} {figure_text(m.limit.value)}"
     met = "met" if m.met else "not met"
-    return [m.limit.name, f"{m.value:,.6g}", limit, m.limit.unit, met]
+    return [m.limit.name, figure_text(m.value), limit, m.limit.unit, met]

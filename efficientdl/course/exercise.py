@@ -116,6 +116,15 @@ class Exercise(Task):
         return " " + "●" * self.difficulty + "○" * (3 - self.difficulty)
 
 
+def figure_text(value: float) -> str:
+    """A figure as it is printed: whole numbers whole, others to six digits.
+
+    >>> figure_text(1_001_152), figure_text(0.905)
+    ('1,001,152', '0.905')
+    """
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.6g}"
+
+
 @dataclass(frozen=True)
 class Limit:
     """One line of a budget: `at_most("weights", 200_000, "bytes")`."""
@@ -131,7 +140,7 @@ class Limit:
         return Measured(self, _check.number("Limit.measure", self.name, value))
 
     def __str__(self) -> str:
-        return f"{self.name} {self.words} {self.value:,.6g} {self.unit}".rstrip()
+        return f"{self.name} {self.words} {figure_text(self.value)} {self.unit}".rstrip()
 
 
 def at_most(name: str, value: float, unit: str = "") -> Limit:
