@@ -249,6 +249,13 @@ check("costs-training")
 panels.saved_activations(networks)
 
 # %% [markdown]
+# `costs.footprint` puts the three memories of a network side by side, for any batch.
+
+# %%
+x = models.example("mobilenet_v2", batch=16, device="meta")
+costs.footprint(networks["mobilenet_v2"], x, rule=costs.paper_rule)
+
+# %% [markdown]
 # Now choose a network and a batch. The line is the memory of a Raspberry Pi 1, as in the survey's Figure 9.
 
 # %%
@@ -285,8 +292,15 @@ def layer_energy_pj(macs: int, words: int, bits: int) -> float:
 check("costs-energy")
 
 # %% [markdown]
-# Where does the energy of a whole network go, and what do fewer bits buy? The panel asks `costs.energy` for the bits that you
-# choose, with the weights in DRAM or, if they fit, on the chip.
+# The library's `energy` fills the last column of a report: arithmetic, weights from DRAM, activations on the chip. Which kind of
+# layer takes most for what it does?
+
+# %%
+costs.by_kind(network, costs.energy(mobilenet))
+
+# %% [markdown]
+# The linear layer does two of every thousand MACs and takes an eighth of the energy: it uses each of its weights once. What do
+# fewer bits buy, and what does it help if the weights fit on the chip?
 
 # %%
 panels.energy()
@@ -364,6 +378,13 @@ check("costs-roofline")
 # %% tags=["nbval-ignore-output"]
 machine = costs.measure_machine()
 print(machine)
+layers = costs.roofline(mobilenet, machine)
+print(sum(layer.bound == "memory" for layer in layers.values()), "of", len(layers), "by memory")
+
+# %% [markdown]
+# That counted every layer of MobileNetV1. Here is the largest layer of each kind, timed.
+
+# %% tags=["nbval-ignore-output"]
 machine_panels.roofline(machine)
 
 # %% [markdown]
@@ -424,6 +445,12 @@ def search_footprint(fixed_hours: float, hours_each: float, n: int) -> tuple[flo
 
 # %%
 check("costs-carbon")
+
+# %% [markdown]
+# The library's `carbon` does the same sum. NASNet-A takes 48,000 GPU hours for each device; for forty of them:
+
+# %%
+costs.carbon(48_000 * 40)
 
 # %% [markdown]
 # Table 3 for any number of devices. At 40 it is the survey's own; move on to 1000 and see which methods can be afforded.
