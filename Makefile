@@ -27,7 +27,7 @@ help:  ## This list
 
 lab: $(VENV)/.lab  ## Set up, then open JupyterLab at the course map (PORT=8888, LAB=00_start_here.ipynb)
 	$(SAY) 'Opening labs/$(LAB). Ctrl-C twice stops the server.'
-	@$(PY) -m jupyterlab --notebook-dir=labs --port=$(PORT) --LabApp.default_url=/lab/tree/$(LAB) $(AS_ROOT) $(JUPYTER_ARGS)
+	@$(PY) -m jupyterlab --notebook-dir=. --port=$(PORT) --LabApp.default_url=/lab/tree/labs/$(LAB) $(AS_ROOT) $(JUPYTER_ARGS)
 
 test: $(VENV)/.test  ## Set up, then run every test
 	$(SAY) 'Testing'

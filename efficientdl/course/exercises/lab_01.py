@@ -32,16 +32,15 @@ def _separable(rng: np.random.Generator) -> Arguments:
 
 
 def _chain(rng: np.random.Generator) -> Arguments:
-    return ([int(n) for n in rng.integers(1, 5000, rng.integers(2, 9))],)
+    return ([int(n) for n in rng.integers(1, 5000, rng.integers(6, 11))],)
 
 
 def _layers(rng: np.random.Generator) -> Arguments:
-    kinds = ("conv", "norm", "relu", "pool", "linear")
-    picked = rng.choice(kinds, int(rng.integers(3, 9)))
-    layers = [
-        (str(kind), int(n)) for kind, n in zip(picked, rng.integers(1, 4000, 9), strict=False)
-    ]
-    return layers, int(rng.choice([1, 2, 8, 16]))
+    kinds = ["conv", "norm", "relu", "pool", "linear"]  # each at least once, so that each counts
+    kinds += [str(kind) for kind in rng.choice(kinds, int(rng.integers(0, 4)))]
+    order = rng.permutation(len(kinds))
+    layers = [(kinds[i], int(rng.integers(1, 4000))) for i in order]
+    return layers, int(rng.choice([1, 2, 3, 5]))
 
 
 def _energy(rng: np.random.Generator) -> Arguments:
