@@ -1,0 +1,114 @@
+"""What is run for a set of tasks: the release's cells, cut down to what the answers need."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from efficientdl.course.execute import PARAMETERS
+from efficientdl.course.exercise import Challenge, Exercise
+from efficientdl.course.parcel import pack
+from efficientdl.grading.line import Cases
+from efficientdl.grading.release import Release
+from efficientdl.grading.slices import Statement, needed, statements, used
+
+_INSIDE = '__import__("efficientdl.grading.inside", fromlist=["inside"])'
+
+
+class Part(StrEnum):
+    """What a step of a program is."""
+
+    GIVEN = "given"
+    ANSWER = "answer"
+    ASK = "ask"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One piece of code for the kernel.
+
+    Attributes:
+        part: Whose code it is.
+        source: The code.
+        id: The task, for what is not given.
+        time_limit_s: From the cell's metadata; None where it says nothing.
+        cell: The id of the release's cell that it stands for.
+    """
+
+    part: Part
+    source: str
+    id: str = ""
+    time_limit_s: float | None = None
+    cell: str = ""
+
+
+def program(
+    release: Release,
+    answers: Mapping[str, str],
+    cases: Mapping[str, Cases],
+    tasks: Sequence[str],
+    *,
+    also: Sequence[str] = (),
+) -> list[Step]:
+    """The steps that run and ask the answers to some tasks, in the order of the lab.
+
+    Args:
+        release: Gives every cell that is no answer.
+        answers: The learner's answers by task.
+        cases: What exercises are asked.
+        tasks: The tasks to run and ask.
+        also: Tasks whose answers are run because others need them.
+    """
+    run = {*tasks, *also}
+    code = [cell for cell in release.learner.cells if cell.cell_type == "code"]
+    roles = [_role(cell) for cell in code]
+    wanted = {name for id in run for name in used(answers[id])}
+    for cell, (id, role) in zip(code, roles, strict=True):
+        if role == "check" and id in tasks and isinstance(release.graded[id], Challenge):
+            wanted |= used(cell.source)
+    given = [_given(cell, role) for cell, (_, role) in zip(code, roles, strict=True)]
+    steps = []
+    for cell, (id, role), source in zip(code, roles, needed(given, wanted), strict=True):
+        limit = cell.metadata.get("efficientdl", {}).get("time_limit_s")
+        if source:
+            steps.append(Step(Part.GIVEN, source, time_limit_s=limit, cell=cell.id))
+        elif role == "exercise" and id in run:
+            steps.append(Step(Part.ANSWER, answers[id], id, limit, cell.id))
+        elif role == "check" and id in tasks:
+            source = _asking(release, id, cases, cell.source)
+            steps.append(Step(Part.ASK, source, id, limit, cell.id))
+    return steps
+
+
+def needs(release: Release, id: str) -> list[str]:
+    """The tasks whose answers a task's answer calls, and those that they call, the first first."""
+    task, found = release.graded[id], []
+    for other in task.needs if isinstance(task, Exercise) else ():
+        found += [n for n in [*needs(release, other), other] if n not in found]
+    return found
+
+
+def _role(cell: Mapping) -> tuple[str, str]:
+    ours = cell["metadata"].get("efficientdl", {})
+    return ours.get("task", ""), ours.get("role", "")
+
+
+def _given(cell: Mapping, role: str) -> list[Statement]:
+    """The statements of a handed-out cell; none of an answer's cell or of a check."""
+    if role in ("exercise", "check"):
+        return []
+    found = statements(cell["source"])
+    if "parameters" in cell["metadata"].get("tags", ()):
+        found += [s for name, value in PARAMETERS.items() for s in statements(f"{name} = {value}")]
+    return found
+
+
+def _asking(release: Release, id: str, cases: Mapping[str, Cases], submit: str) -> str:
+    """The code that hands an answer's values, or an artefact, to the grader."""
+    task = release.graded[id]
+    if isinstance(task, Challenge):
+        return f"{submit}\n{_INSIDE}.artefact({release.lab!r}, {id!r})"
+    asked = cases[id]
+    packed = pack([*asked.public_inputs, *asked.inputs])
+    inputs = base64.b64encode(packed).decode()
+    return f"{_INSIDE}.reply(globals(), {task.symbol!r}, {inputs!r})"

@@ -1,0 +1,101 @@
+"""A watch on a process and everything that it starts: how many, how much memory, and their end."""
+
+import contextlib
+import os
+import signal
+import threading
+from pathlib import Path
+
+import psutil
+
+from efficientdl.grading.limits import Limits
+
+_EVERY_S = 0.1
+_ROUNDS = 50
+
+
+class Watch:
+    """Looks at a tree of processes a few times a second, from a thread of its own.
+
+    Args:
+        pid: The root of the tree, the cage; it does not count itself.
+        limits: Its `memory_mb` and `processes` are kept here.
+    """
+
+    def __init__(self, pid: int, limits: Limits) -> None:
+        self.root, self.limits = psutil.Process(pid), limits
+        self._excess, self._peak_mb = "", 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def _look(self) -> None:
+        while not self._over.wait(_EVERY_S):
+            inside = self.inside()
+            held_mb = sum(map(_held_mb, inside))
+            self._peak_mb = max(self._peak_mb, held_mb)
+            if held_mb > self.limits.memory_mb:
+                self._excess = "memory"
+            elif len(inside) > self.limits.processes:
+                self._excess = "processes"
+            if self._excess:
+                self.kill_all()
+                return
+
+    def excess(self) -> str:
+        """What there was too much of, `memory` or `processes`; empty while all is well."""
+        return self._excess
+
+    def inside(self) -> list[psutil.Process]:
+        """Every process below the cage."""
+        try:
+            return self.root.children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+
+    def mark(self) -> None:
+        """Begin to measure the peak anew, as far as the system lets us."""
+        self._peak_mb = 0.0
+        for process in self.inside():
+            with contextlib.suppress(OSError):
+                Path(f"/proc/{process.pid}/clear_refs").write_text("5", encoding="ascii")
+
+    def peak_mb(self) -> float | None:
+        """Most memory held since the mark, 2**20 bytes."""
+        exact = sum(_high_mark_mb(process.pid) for process in self.inside())
+        return max(self._peak_mb, exact) or None
+
+    def kill_all(self) -> None:
+        """End every process of the tree: stop all, so that none can start more, then kill."""
+        for _ in range(_ROUNDS):
+            inside = self.inside()
+            for number in (signal.SIGSTOP, signal.SIGKILL) if os.name == "posix" else (15,):
+                for process in inside:
+                    with contextlib.suppress(psutil.Error, OSError):
+                        process.send_signal(number)
+            if not [p for p in self.inside() if p not in inside]:
+                break
+        with contextlib.suppress(psutil.Error, OSError):
+            self.root.kill()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._over.set()
+        self._thread.join()
+
+
+def _held_mb(process: psutil.Process) -> float:
+    try:
+        return process.memory_info().rss / 2**20
+    except psutil.Error:
+        return 0.0
+
+
+def _high_mark_mb(pid: int) -> float:
+    """The kernel's own high-water mark of one process; 0 where it keeps none."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0.0
+    lines = [line.split() for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(lines[0][1]) / 1024 if lines else 0.0
