@@ -50,7 +50,9 @@ def test_public_names_have_docstrings(path):
 
 
 def test_no_clock_outside_the_latency_module():
-    allowed = {"efficientdl/costs/latency.py", "efficientdl/progress.py"}
+    measured = {"efficientdl/costs/latency.py", "efficientdl/progress.py"}
+    limits = {"efficientdl/grading/kernel.py", "efficientdl/grading/grader.py"}
+    allowed = measured | limits
     for path in FILES:
         names = {
             a.name

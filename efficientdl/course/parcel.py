@@ -33,9 +33,8 @@ def pack(value: object) -> bytes:
     """
     arrays: list[np.ndarray] = []
     tree = json.dumps(_tree(plain(value), arrays)).encode()
-    members = {f"a{i}": array for i, array in enumerate(arrays)}
     file = io.BytesIO()
-    np.savez(file, tree=np.frombuffer(tree, dtype=np.uint8), **members)
+    np.savez(file, *arrays, tree=np.frombuffer(tree, dtype=np.uint8))
     return file.getvalue()
 
 
@@ -81,7 +80,7 @@ def _value(tree: Any, members: dict[str, np.ndarray]) -> Plain:  # noqa: ANN401 
         return tree
     ((mark, inner),) = tree.items()
     if mark == "$array":
-        return members[f"a{int(inner)}.npy"]
+        return members[f"arr_{int(inner)}.npy"]
     if mark == "$float":
         return float(inner)
     if mark == "$tuple":
@@ -102,7 +101,9 @@ def _members(file: zipfile.ZipFile, largest_bytes: int) -> dict[str, np.ndarray]
             raw = member.read(left + 1)
         left -= len(raw)
         if left < 0:
-            _check.fail("unpack", "parcel", f"must be at most {largest_bytes:,} bytes", info.filename)
+            _check.fail(
+                "unpack", "parcel", f"must be at most {largest_bytes:,} bytes", info.filename
+            )
         found[info.filename] = _array(raw)
     return found
 

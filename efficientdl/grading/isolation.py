@@ -17,12 +17,25 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from efficientdl import _check
+from efficientdl.course.registry import course_folder
 from efficientdl.grading.limits import Limits
 
 _CAGE = Path(__file__).with_name("cage.py")
 _PACKAGE = Path(__file__).resolve().parents[1]
-_TRIAL = "import ipykernel, os, sys; open(sys.argv[1]).close(); os.listdir(os.environ['HOME'])"
-_FIRST_UID, _UIDS = 1_000_000, 1_000_000_000  # far from the users of any system
+_DATA = _PACKAGE.parent / "data"
+# Done in the cage: is the kernel there, may it write where it lives, can it read all that it needs?
+_TRIAL = """
+import ipykernel, os, sys
+open(os.path.join(os.environ["HOME"], "trial"), "w").close()
+for top in sys.argv[1:]:
+    for folder, _, files in os.walk(top):
+        for name in files:
+            if not os.access(os.path.join(folder, name), os.R_OK):
+                sys.exit(os.path.join(folder, name))
+"""
+_SYSTEM = ("/bin", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr")
+_FIRST_UID, _LAST_UID = 1_000_000, 1_000_000_000  # far from the users of any system
 
 
 @dataclass(frozen=True)
@@ -73,16 +86,30 @@ class Place:
 
 @cache
 def strongest() -> Level:
-    """The strongest level that works here; tried in an instant, once."""
+    """The strongest level that works here; tried in an instant, once.
+
+    Raises:
+        BadValue: This is root, and learners' code could only run as root too.
+    """
+    said = ""
     for level in _possible():
-        with tempfile.TemporaryDirectory(prefix="efficientdl-") as folder:
-            place = Place(Path(folder).resolve(), (_PACKAGE.parent,))
-            command = [sys.executable, "-I", "-c", _TRIAL, str(_PACKAGE / "__init__.py")]
-            argv = caged(command, place, Limits(), level, {})
-            done = subprocess.run(argv, capture_output=True, cwd="/", check=False)
-        if done.returncode == 0:
+        said = _trial(level)
+        if not said:
             return level
+    if os.name == "posix" and os.geteuid() == 0:
+        rule = "must be open to every user when root grades: run chmod -R a+rX on the checkout"
+        _check.fail("grade", "the package and its data", rule, said)
     return PLAIN
+
+
+def _trial(level: Level) -> str:
+    """What stands in the way of a level; empty if nothing does."""
+    with tempfile.TemporaryDirectory(prefix="efficientdl-") as folder:
+        place = Place(Path(folder).resolve(), (_PACKAGE.parent,))
+        read = [str(path) for path in (_PACKAGE, _DATA) if path.is_dir()]
+        argv = caged([sys.executable, "-I", "-c", _TRIAL, *read], place, Limits(), level, {})
+        done = subprocess.run(argv, capture_output=True, cwd="/", check=False, text=True)
+    return "" if done.returncode == 0 else (done.stderr.strip() or f"code {done.returncode}")
 
 
 def _possible() -> list[Level]:
@@ -111,7 +138,7 @@ def settings(
     place: Place, limits: Limits, level: Level, environment: Mapping[str, str]
 ) -> dict[str, Any]:
     """What `cage.py` is told."""
-    uid = _FIRST_UID + secrets.randbelow(_UIDS) if level.own_user else None
+    uid = _nobody() if level.own_user else None
     place.sockets.mkdir(parents=True, exist_ok=True)
     place.home.mkdir(exist_ok=True)
     place.root.chmod(0o711)
@@ -138,35 +165,64 @@ def settings(
     }
 
 
+def _nobody(mapped: str | None = None) -> int:
+    """A user that exists nowhere, another each time; in a container, one that it knows of.
+
+    >>> 40_000 < _nobody("0 1000 1\\n1 100000 65536") < 65_536
+    True
+    """
+    if mapped is None:
+        known = Path("/proc/self/uid_map")
+        mapped = known.read_text(encoding="ascii") if known.is_file() else ""
+    last = max((int(inside) + int(size) for inside, _, size in _rows(mapped)), default=_LAST_UID)
+    last = min(last, _LAST_UID)
+    first = _FIRST_UID if last > 2 * _FIRST_UID else last * 2 // 3
+    return first + secrets.randbelow(max(1, last - first))
+
+
+def _rows(text: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines()]
+
+
 def _masks(place: Place, limits: Limits) -> list[dict[str, Any]]:
     """Folders to lay an empty one over, the outer before the inner, and what is kept of each."""
     keep = _needed(place)
     open_to_all = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")]
-    closed = [Path.home(), *place.hidden, *_unreachable(keep)]
+    closed = [p for p in (Path.home(), *place.hidden) if not _of_the_system(p.resolve())]
+    closed += _unreachable(keep)
     masks = []
     for path in _outermost([*open_to_all, *closed]):
         inside = [str(kept) for kept in keep if kept.is_relative_to(path)]
         own = path in [other.resolve() for other in open_to_all]
         size = (limits.disk_mb if own else 1) * 2**20
-        masks.append(
-            {"path": str(path), "keep": inside, "mode": "1777" if own else "755", "bytes": size}
-        )
+        masks.append({
+            "path": str(path),
+            "keep": inside,
+            "mode": "1777" if own else "755",
+            "bytes": size,
+        })
     return masks
 
 
 def _needed(place: Place) -> list[Path]:
     """Folders that the process must see: the interpreter, the package, its data, its own."""
-    data = _PACKAGE.parent / "data"
+    tasks = [course_folder() / "exercises", course_folder() / "targets"]  # a teacher's, perhaps
     paths = [Path(sys.base_prefix), Path(sys.prefix), _PACKAGE, place.home, place.sockets]
     paths += [Path(entry) for entry in sys.path if Path(entry).name == "site-packages"]
-    paths += [data] if (data / "SHA256SUMS").is_file() else []
-    return _outermost(paths)
+    paths += [_DATA] if (_DATA / "SHA256SUMS").is_file() else []
+    return _outermost([*paths, *tasks])
 
 
 def _unreachable(paths: Sequence[Path]) -> list[Path]:
     """Folders above these that others may not pass through, such as the home of root."""
     above = {parent for path in paths for parent in path.parents}
     return [path for path in above if not path.stat().st_mode & 0o001]
+
+
+def _of_the_system(path: Path) -> bool:
+    """Is this a folder without which nothing runs, and which holds nothing to hide?"""
+    system = [path.is_relative_to(top) for top in _SYSTEM]
+    return any(system) or path == Path("/")
 
 
 def _outermost(paths: Sequence[Path]) -> list[Path]:

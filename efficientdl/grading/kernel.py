@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import zmq
@@ -105,9 +104,7 @@ class Kernel:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _start(self, place: Place) -> None:
@@ -224,7 +221,7 @@ class _Listening:
                     break
                 try:
                     message = channel.get_msg(timeout=0)
-                except Exception:  # noqa: BLE001, S112 - forged or broken: as if it had not come
+                except Exception:  # forged or broken: as if it had not come
                     continue
                 if message["parent_header"].get("msg_id") == self.asked:
                     self._take(message)

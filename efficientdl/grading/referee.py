@@ -119,7 +119,7 @@ def _answer(request: Mapping[str, Any], out: TextIO) -> None:
             found = judged(challenge, request["artefact"])
         else:
             found = cases(release, int(request["seed"], 16))
-    except Exception as error:  # noqa: BLE001 - told to the grader, which costs nobody a point
+    except Exception as error:  # told to the grader, which costs nobody a point
         found = {"error": f"{type(error).__name__}: {error}"}
     out.write(json.dumps(found) + "\n")
     out.flush()

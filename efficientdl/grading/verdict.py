@@ -145,4 +145,3 @@ def _kept(figures: Sequence[Figure]) -> Outcome:
     broken = ", ".join(figure.name for figure in figures if not figure.met)
     kind = Kind.PARTIAL if met else Kind.WRONG_VALUE
     return Outcome(kind, f"not every limit is met: {broken}", met, len(figures))
-
