@@ -10,7 +10,8 @@ import papermill
 import pytest
 from papermill.engines import papermill_engines
 
-from efficientdl.grading.engine import GradingEngine, UngradedPart
+from efficientdl.grading.engine import GradingEngine
+from efficientdl.grading.graded_run import UngradedPart
 from efficientdl.grading.line import Referee, RefereeFailed
 from efficientdl.grading.score import read_score
 
@@ -37,6 +38,11 @@ def output_of(notebook, id):
 def test_papermill_knows_the_engine():
     papermill_engines.register_entry_points()
     assert papermill_engines.get_engine("efficientdl") is GradingEngine
+
+
+def test_the_engine_may_be_imported_before_papermill():
+    code = "import efficientdl.grading.engine, efficientdl.grading.graded_run, papermill"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_output_is_the_release_with_answers_and_outcomes(tmp_path):
