@@ -82,6 +82,7 @@ def test_profile_prints_a_table(capsys):
         (["profile", "vgg16", "--resolution", "-3"], "resolution must be a whole number"),
         (["profile", "alexnet", "--resolution", "16"], "does not fit alexnet"),
         (["build", "no/such/folder"], "no/such/folder"),
+        (["progress", "no/such/folder"], "folder must be a folder, got 'no/such/folder'"),
     ],
 )
 def test_bad_input_is_said_in_plain_words(words, said, capsys):
@@ -129,3 +130,31 @@ def test_module_runs_as_a_command():
     )
     assert run.returncode == 2
     assert run.stderr.startswith("efficientdl profile: ")
+
+
+def test_progress_needs_no_torch_and_prints_the_table(tmp_path):
+    code = """
+import sys
+from efficientdl.cli import main
+status = main(["progress", sys.argv[1]])
+assert not {"torch", "IPython", "nbformat", "ipykernel"} & sys.modules.keys()
+sys.exit(status)
+"""
+    (tmp_path / "01_costs.ipynb").write_text('{"metadata": {}, "cells": []}')
+    words = [sys.executable, "-c", code, str(tmp_path)]
+    run = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("0 of 100 points, as far as the public cases tell.\n\ntask ")
+    assert "Energy of a layer" in run.stdout
+
+
+def test_progress_as_json(tmp_path, capsys):
+    (tmp_path / "01_costs.ipynb").write_text("no notebook")
+    assert main(["progress", str(tmp_path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == {
+        "earned": 0,
+        "points": 0,
+        "labs": [],
+        "remarks": ["01_costs.ipynb cannot be read as a notebook."],
+    }

@@ -1,11 +1,14 @@
 """`check("id")`: does the function above do what is asked, and if not, where does it go wrong?"""
 
 import inspect
+import linecache
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
+from types import FunctionType, MethodType
 from typing import Any, Never
 
-from efficientdl.course import cards, store
+from efficientdl.course import cards, rules, store
 from efficientdl.course.exercise import Exercise
 from efficientdl.course.outcome import Case, Kind, Outcome
 from efficientdl.course.probe import ask_each, judge
@@ -41,7 +44,8 @@ def check(id: str) -> None:
         id: The exercise, `conv-macs`.
 
     Raises:
-        CheckFailed: It is not right; the message shows a case, the target and your value.
+        CheckFailed: It is not right; the message shows a case, the target and your value. Or it
+            uses what the exercise forbids; then it is not called.
         NotImplementedError: It is not written yet.
         BadValue: There is no such exercise.
     """
@@ -50,14 +54,17 @@ def check(id: str) -> None:
     function = sys._getframe(1).f_globals.get(exercise.symbol)
     if not callable(function):
         _not_there(exercise, function)
-    if recording():
+    refused = _refused(exercise, function)
+    if refused:
+        outcome = Outcome(Kind.FORBIDDEN, refused, 0, exercise.cases)
+    elif recording():
         right = len(record(exercise, function))
         outcome = Outcome(Kind.CORRECT, "", right, right)
     else:
         inputs, targets = public_case(exercise)
         answers = ask_each(function, inputs)
         outcome = judge(exercise, inputs, targets, answers, names=_names(function))
-    _note(exercise, outcome)
+    _note(exercise, outcome, _answer(function))
     if outcome.kind != Kind.CORRECT:
         _fail(exercise, outcome)
     cards.show(cards.message(right_line(exercise, outcome)))
@@ -72,6 +79,8 @@ def right_line(exercise: Exercise, outcome: Outcome) -> str:
 def lesson(exercise: Exercise, outcome: Outcome) -> cards.Card:
     """What a learner reads about an answer that is not right yet."""
     first = f"{exercise.id}: {outcome.right} of {outcome.cases} cases right."
+    if outcome.kind == Kind.FORBIDDEN:
+        first = f"{exercise.id}: it was not tried."
     last = next_hint(exercise)
     text, html = [first], [cards.paragraph(first)]
     if outcome.shown:
@@ -110,7 +119,42 @@ def _names(function: Callable[..., Any]) -> list[str]:
         return []
 
 
-def _note(exercise: Exercise, outcome: Outcome) -> None:
+def _written(function: object) -> FunctionType | None:
+    """The function that somebody wrote, behind decorators, partials and objects to be called."""
+    while isinstance(function, partial):
+        function = function.func
+    found = inspect.unwrap(function) if callable(function) else None
+    if isinstance(found, MethodType):
+        found = found.__func__
+    if not isinstance(found, FunctionType):  # an object may be called too
+        found = getattr(type(found), "__call__", None)  # noqa: B004
+    return found if isinstance(found, FunctionType) else None
+
+
+def _cell(function: object) -> str:
+    """The source of the cell that defines it; empty where nobody knows it."""
+    written = _written(function)
+    return "".join(linecache.getlines(written.__code__.co_filename)) if written else ""
+
+
+def _refused(exercise: Exercise, function: object) -> str:
+    """The rule that the answer breaks, as a sentence; empty if it breaks none."""
+    name = rules.forbidden_object(function, exercise.forbids)
+    if name:
+        return f"{rules.refusal(name)}, and `{exercise.symbol}` is taken from it"
+    written = _written(function)
+    known = rules.aliases_in(written.__globals__ if written else {}, exercise.forbids)
+    return rules.broken(_cell(function), exercise.forbids, known)
+
+
+def _answer(function: object) -> dict[str, str]:
+    """A fingerprint of the answer's cell, to tell later whether it was changed."""
+    written = _written(function)
+    source = _cell(function) if written and written.__module__ == "__main__" else ""
+    return {"answer": rules.fingerprint(source)} if source else {}
+
+
+def _note(exercise: Exercise, outcome: Outcome, answer: dict[str, str]) -> None:
     before = store.recall("checks", exercise.id) or {}
     store.remember(
         "checks",
@@ -121,6 +165,7 @@ def _note(exercise: Exercise, outcome: Outcome) -> None:
             "cases": outcome.cases,
             "tries": int(before.get("tries", 0)) + 1,
             "best": max(outcome.share, float(before.get("best", 0.0))),
+            **answer,
         },
     )
 

@@ -5,6 +5,7 @@ metadata and the grader's points all come from here; the answer itself stands no
 package, only in the lab's solution.
 """
 
+import json
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -16,7 +17,10 @@ import numpy as np
 from efficientdl import _check
 
 Arguments = tuple[Any, ...]
+PLACEHOLDER = "*Your answer: double-click here and write.*"
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_LONGEST_S = 600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +55,16 @@ class Task:
         points = "1 point" if self.points == 1 else f"{self.points} points"
         return f"**{self._kind()} · {self.title}**{self._marks()} · {_minutes(self)} · {points}"
 
+    def stub(self, indent: str) -> str:
+        """What stands in the learner's file where the answer was."""
+        said = json.dumps(f"{self.id}: {self.title}", ensure_ascii=False)
+        return f"{indent}# YOUR CODE HERE\n{indent}raise NotImplementedError({said})"
+
+    def begun(self, source: str) -> bool:
+        """Is the cell more than what was handed out? It is not while a stub stands in it."""
+        lines = "\n".join(line.strip() for line in source.splitlines())
+        return bool(lines) and f"\n{self.stub('')}\n" not in f"\n{lines}\n"
+
     def _kind(self) -> str:
         return type(self).__name__
 
@@ -79,6 +93,9 @@ class Exercise(Task):
         needs: Exercises whose functions this one's answer calls.
         explain: A sentence on a wrong value of the right kind and shape, or an empty one:
             `explain(arguments, target, yours)`.
+        forbids: Dotted names that the answer may not import or use, with all below them: what
+            would do its work.
+        time_limit_s: Seconds for the answer's cell, and again for all its cases.
 
     >>> Exercise(
     ...     id="square", lab="99_demo", title="Square a number", symbol="square", points=5,
@@ -98,6 +115,8 @@ class Exercise(Task):
     reason: str = "the same float64 operations in another order"
     needs: tuple[str, ...] = ()
     explain: Callable[[Arguments, Any, Any], str] | None = None
+    forbids: tuple[str, ...] = ()
+    time_limit_s: int = 10
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -105,12 +124,25 @@ class Exercise(Task):
             _check.fail("Exercise", "symbol", "must be a Python name", self.symbol)
         _check.whole("Exercise", "difficulty", self.difficulty, 1, 3)
         _check.whole("Exercise", "cases", self.cases, 3, 64)
+        _check.whole("Exercise", "time_limit_s", self.time_limit_s, 1, _LONGEST_S)
         _check.at_least("Exercise", "rtol", self.rtol, 0)
         _check.at_least("Exercise", "atol", self.atol, 0)
         if (self.rtol, self.atol) != (1e-9, 0.0) and self.reason == type(self).reason:
             _check.fail("Exercise", "reason", "must say why the tolerance is so", self.reason)
         if len(self.hints) != 3 or not all(hint.strip() for hint in self.hints):
             _check.fail("Exercise", "hints", "must be three, none empty", self.hints)
+        _check.kind("Exercise", "forbids", self.forbids, tuple)
+        for name in self.forbids:
+            if not _NAME.fullmatch(name):
+                _check.fail("Exercise", "forbids", "must be dotted names", name)
+
+    def rule_line(self) -> str:
+        """What the answer may not use, as a sentence; empty where there is no rule."""
+        if not self.forbids:
+            return ""
+        *first, last = [f"`{name.removeprefix('efficientdl.')}`" for name in self.forbids]
+        names = f"{', '.join(first)} and {last} are" if first else f"{last} is"
+        return f"Write it yourself: {names} not allowed here."
 
     def _marks(self) -> str:
         return " " + "●" * self.difficulty + "○" * (3 - self.difficulty)
@@ -195,15 +227,18 @@ class Challenge(Task):
         budget: The limits.
         judge: Measures an artefact, the same for everybody who runs it: no clock, no chance.
         hints: Three stages, or none.
+        time_limit_s: Seconds for the answer's cell, and again for the call that hands it in.
     """
 
     symbol: str
     budget: tuple[Limit, ...]
     judge: Callable[[Mapping[str, Any]], Verdict]
     hints: tuple[str, ...] = ()
+    time_limit_s: int = 60
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check.whole("Challenge", "time_limit_s", self.time_limit_s, 1, _LONGEST_S)
         if not self.budget:
             _check.fail("Challenge", "budget", "must have a limit", self.budget)
 
@@ -226,6 +261,10 @@ class Written(Task):
         super().__post_init__()
         if not self.rubric:
             _check.fail("Written", "rubric", "must say what a full answer says", self.rubric)
+
+    def begun(self, source: str) -> bool:
+        """Is there an answer, and not the words that hold its place?"""
+        return source.strip() not in ("", PLACEHOLDER)
 
     def _kind(self) -> str:
         return "In your own words"

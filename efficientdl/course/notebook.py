@@ -6,7 +6,6 @@ and writes; ours stands under `efficientdl`.
 """
 
 import copy
-import json
 import re
 from collections.abc import Callable
 from hashlib import sha256
@@ -15,10 +14,9 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from efficientdl.course.exercise import Challenge, Task, Written
+from efficientdl.course.exercise import PLACEHOLDER, Challenge, Exercise, Task, Written
 from efficientdl.course.source import BEGIN, END, Cell, Lab
 
-PLACEHOLDER = "*Your answer: double-click here and write.*"
 _REGION = re.compile(
     rf"^(?P<indent>[ \t]*){BEGIN}[ \t]*\n.*?^[ \t]*{END}[ \t]*$", re.MULTILINE | re.DOTALL
 )
@@ -28,7 +26,7 @@ _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name":
 
 def learner_notebook(lab: Lab) -> NotebookNode:
     """The notebook that a learner fills in: no answers, no outputs, valid Python."""
-    return _notebook(lab, _asked, {})
+    return _notebook(lab, _asked, {"release": lab.digest})
 
 
 def solution_notebook(lab: Lab) -> NotebookNode:
@@ -53,8 +51,7 @@ def without_outputs(notebook: NotebookNode) -> NotebookNode:
 
 def stub(task: Task, indent: str) -> str:
     """What stands in the learner's file where the answer was."""
-    said = json.dumps(f"{task.id}: {task.title}", ensure_ascii=False)
-    return f"{indent}# YOUR CODE HERE\n{indent}raise NotImplementedError({said})"
+    return task.stub(indent)
 
 
 def _asked(cell: Cell) -> str:
@@ -93,7 +90,12 @@ def _notebook(lab: Lab, text: Callable[[Cell], str], ours: dict[str, Any]) -> No
 
 
 def _lead(task: Task) -> list[str]:
-    return [task.heading(), *([task.budget_line()] if isinstance(task, Challenge) else [])]
+    lines = [task.heading()]
+    if isinstance(task, Challenge):
+        lines.append(task.budget_line())
+    if isinstance(task, Exercise) and task.forbids:
+        lines.append(task.rule_line())
+    return lines
 
 
 def _id(cell: Cell, taken: set[str]) -> str:
@@ -117,7 +119,10 @@ def _metadata(cell: Cell) -> dict[str, Any]:
     if cell.tags:
         metadata["tags"] = list(cell.tags)
     if cell.task is not None:
-        metadata["efficientdl"] = {"task": cell.task.id, "role": cell.mark}
+        ours: dict[str, Any] = {"task": cell.task.id, "role": cell.mark}
+        if cell.mark in ("exercise", "check") and isinstance(cell.task, Exercise | Challenge):
+            ours["time_limit_s"] = cell.task.time_limit_s
+        metadata["efficientdl"] = ours
         graded = _nbgrader(cell.mark, cell.task)
         if graded:
             metadata["nbgrader"] = graded

@@ -21,7 +21,7 @@ from efficientdl.course.exercise import Challenge, Exercise, Task, Written
 from efficientdl.course.registry import find, module_file, tasks_of
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
-_FORMAT = 1  # goes up when the builder makes other notebooks from the same source
+_FORMAT = 2  # goes up when the builder makes other notebooks from the same source
 _NAME = re.compile(r"\d\d_[a-z0-9_]+\.py")
 _MARKS = ("exercise", "lead", "written")
 _KNOWN = (*_MARKS, "tags", "lines_to_next_cell")

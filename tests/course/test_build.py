@@ -63,7 +63,7 @@ def source_edited(root):
 def tasks_edited(root):
     path = root / "exercises" / "lab_90.py"
     path.write_text(path.read_text() + "\n# another judge\n")
-    return [f"solutions/{NAME}.ipynb is not what"]
+    return [f"labs/{NAME}.ipynb is not what", f"solutions/{NAME}.ipynb is not what"]
 
 
 def not_run(root):

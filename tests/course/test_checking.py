@@ -1,5 +1,6 @@
 """`check`: one line when right, a lesson when not, nothing of ours in the way."""
 
+import linecache
 from contextlib import suppress
 
 import pytest
@@ -8,6 +9,7 @@ from efficientdl.course import CheckFailed, check, store
 from efficientdl.course.exercise import Exercise
 from efficientdl.course.outcome import Kind
 from efficientdl.course.registry import find
+from efficientdl.course.rules import fingerprint
 from efficientdl.course.targets import public_case
 
 RIGHT = "def conv_params(c_in, c_out, kernel):\n    return c_in * c_out * kernel**2"
@@ -95,6 +97,77 @@ def test_each_failure_is_named(course, source, kind, said):
     assert said in str(error)
     noted = store.recall("checks", "fx-conv-params") or {"outcome": "not_attempted"}
     assert noted["outcome"] == kind.value
+
+
+MASK = """import numpy as np
+
+def mask(weight, sparsity):
+    dropped = int(sparsity * weight.size)
+    order = {0}(np.abs(weight).ravel(), dropped)
+    kept = np.ones(weight.size, dtype=bool)
+    kept[order[:dropped]] = False
+    return kept.reshape(weight.shape)
+"""
+
+
+def run_cells(*cells, id="fx-mask"):
+    """Run cells as a kernel does: each has a file of its own, whose lines can be read."""
+    names = {"__name__": "__main__", "check": check}
+    for i, cell in enumerate(cells):
+        file = f"<cell-{i}-{len(cell)}>"
+        linecache.cache[file] = (len(cell), None, cell.splitlines(keepends=True), file)
+        exec(compile(cell, file, "exec"), names)
+    exec(f"check({id!r})", names)
+
+
+def test_an_answer_may_use_what_is_not_forbidden(course, capsys):
+    run_cells(MASK.format("(lambda a, n: a.argsort())"))
+    assert capsys.readouterr().out == "correct: 12 of 12 cases · 40 points\n"
+
+
+@pytest.mark.parametrize(
+    ("cells", "line"),
+    [
+        ([MASK.format("np.argpartition")], 5),
+        (["import numpy as xp", MASK.format("xp.argpartition")], 5),
+        (["import numpy\npart = numpy.argpartition", MASK.format("part")], 5),
+        (["from functools import cache", "from numpy import argpartition as a\n\n@cache\n"
+          "def mask(weight, sparsity):\n    return 1"], 1),
+        (["class A:\n    def __call__(self, w, s):\n        import numpy as np\n"
+          "        return np.argpartition\n\nmask = A()"], 4),
+    ],
+)  # fmt: skip
+def test_a_forbidden_name_is_refused_before_anything_is_asked(course, cells, line):
+    with pytest.raises(CheckFailed) as caught:
+        run_cells(*cells)
+    assert caught.value.outcome is not None
+    assert caught.value.outcome.kind is Kind.FORBIDDEN
+    assert str(caught.value).splitlines() == [
+        "fx-mask: it was not tried.",
+        f"Write it yourself: `numpy.argpartition` is not allowed here, and line {line} uses it.",
+        '`hint("fx-mask")` opens hint 1 of 3.',
+    ]
+    noted = store.recall("checks", "fx-mask") or {}
+    assert (noted["outcome"], noted["best"]) == ("forbidden", 0.0)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["from numpy import argpartition as mask",
+     "from functools import partial\nimport numpy\nmask = partial(numpy.argpartition, kth=1)"],
+)  # fmt: skip
+def test_the_forbidden_function_itself_is_refused(course, cell):
+    with pytest.raises(CheckFailed, match="is not allowed here, and `mask` is taken from it"):
+        run_cells(cell)
+
+
+def test_the_checked_answer_is_known_again(course):
+    cell = MASK.format("(lambda a, n: a.argsort())")
+    run_cells(cell)
+    assert (store.recall("checks", "fx-mask") or {})["answer"] == fingerprint(cell)
+    with pytest.raises(CheckFailed):
+        run_cells("from statistics import mean as mask")
+    assert "answer" not in (store.recall("checks", "fx-mask") or {})  # no cell defines it
 
 
 def test_best_and_tries_are_kept(course):

@@ -2,7 +2,15 @@
 
 import pytest
 
-from efficientdl.course.exercise import Challenge, Exercise, Verdict, Written, at_least, at_most
+from efficientdl.course.exercise import (
+    PLACEHOLDER,
+    Challenge,
+    Exercise,
+    Verdict,
+    Written,
+    at_least,
+    at_most,
+)
 
 GIVEN = {
     "id": "demo",
@@ -39,6 +47,10 @@ def test_heading():
         ({"rtol": 1e-3}, "reason must say why"),
         ({"hints": ("one", "two")}, "hints must be three"),
         ({"hints": ("one", "two", " ")}, "hints must be three, none empty"),
+        ({"forbids": ("numpy.",)}, "forbids must be dotted names, got 'numpy.'"),
+        ({"forbids": ("",)}, "forbids must be dotted names"),
+        ({"time_limit_s": 0}, r"time_limit_s must be a whole number in \[1, 600\], got 0"),
+        ({"time_limit_s": 601}, "time_limit_s must be a whole number"),
     ],
 )
 def test_rules(changed, said):
@@ -48,6 +60,45 @@ def test_rules(changed, said):
 
 def test_a_tolerance_with_a_reason_is_taken():
     assert Exercise(**GIVEN | {"rtol": 1e-3, "reason": "float32 sums"}).rtol == 1e-3
+
+
+def test_forbidden_names_are_a_tuple():
+    with pytest.raises(TypeError, match=r"forbids must be a tuple, got 'numpy.sort'"):
+        Exercise(**GIVEN | {"forbids": "numpy.sort"})
+
+
+def test_rule_line_names_what_is_forbidden():
+    def line(*forbids):
+        return Exercise(**GIVEN | {"forbids": forbids}).rule_line()
+
+    assert line() == ""
+    assert line("efficientdl.costs.energy") == (
+        "Write it yourself: `costs.energy` is not allowed here."
+    )
+    assert line("torch.a", "b", "c.d") == (
+        "Write it yourself: `torch.a`, `b` and `c.d` are not allowed here."
+    )
+
+
+def test_a_cell_is_begun_when_the_stub_is_gone():
+    demo = Exercise(**GIVEN)
+    cell = f'def square(x):\n    """x times x."""\n{demo.stub("    ")}'
+    assert cell.endswith('    raise NotImplementedError("demo: Square a number")')
+    assert not demo.begun(cell)
+    assert not demo.begun(cell + "\n\n")
+    assert not demo.begun(f"{cell}\n\ndef g():\n    return 1")
+    assert not demo.begun("")
+    assert demo.begun("def square(x):\n    return x * x")
+    assert demo.begun(cell.replace("    # YOUR CODE HERE\n", "    y = x\n"))
+    assert demo.begun(cell.replace("demo: ", "other: "))
+
+
+def test_an_answer_in_words_is_begun_when_the_placeholder_is_gone():
+    written = Written(id="w", lab="99_demo", title="Why?", points=1, minutes=1, rubric=("So.",))
+    assert not written.begun(f"{PLACEHOLDER}\n")
+    assert not written.begun(" ")
+    assert written.begun("Because.")
+    assert written.begun(f"{PLACEHOLDER}\n\nBecause.")
 
 
 def test_limits_at_their_edge():
@@ -68,6 +119,9 @@ def test_challenge_says_its_budget():
     rest = {k: GIVEN[k] for k in ("id", "lab", "title", "symbol", "points", "minutes")}
     challenge = Challenge(**rest, budget=budget, judge=lambda artefact: Verdict(()))
     assert challenge.budget_line() == "Budget: size at most 200,000 bytes; accuracy at least 0.9."
+    assert challenge.time_limit_s == 60
+    with pytest.raises(ValueError, match="time_limit_s must be a whole number"):
+        Challenge(**rest, budget=budget, judge=lambda artefact: Verdict(()), time_limit_s=0)
     with pytest.raises(ValueError, match="budget must have a limit"):
         Challenge(**rest, budget=(), judge=lambda artefact: Verdict(()))
 

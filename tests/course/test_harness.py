@@ -1,6 +1,7 @@
 """The harness for labs, on the fixture lab: what it runs, and what its rules catch."""
 
 import copy as copying
+import dataclasses
 
 import nbformat
 import pytest
@@ -163,3 +164,24 @@ def test_pictures_in_outputs_need_words(solution):
     html = nbformat.v4.new_output("display_data", data={"text/html": "<svg></svg>"})
     runs.code_cells(solution)[0].outputs = [html]
     assert len(list(conventions.images(solution))) == 1
+
+
+def test_rules_of_exercises_are_checked(solution, monkeypatch):
+    assert list(conventions.rules_of(solution, LAB)) == []
+    asked = tasks_of(LAB)["fx-mask"]
+
+    def said(*forbids):
+        changed = dataclasses.replace(asked, forbids=forbids)
+        monkeypatch.setattr(conventions, "tasks_of", lambda lab: {"fx-mask": changed})
+        return list(conventions.rules_of(solution, LAB))
+
+    assert said("numpy.argpartitions", "no_such.module") == [
+        "fx-mask forbids numpy.argpartitions, which is not there",
+        "fx-mask forbids no_such.module, which is not there",
+    ]
+    assert said("numpy.argsort")[0].startswith("the reference of fx-mask breaks its rule: write")
+    assert said("jsonschema.validate") == [
+        "fx-mask forbids jsonschema.validate, and not jsonschema.validators.validate, "
+        "where it comes from"
+    ]
+    assert said("jsonschema.validate", "jsonschema.validators") == []

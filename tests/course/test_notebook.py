@@ -84,6 +84,7 @@ def test_leads_begin_with_the_heading(lab):
     cells = by_id(learner_notebook(lab))
     assert cells["fx-mask-lead"].source == (
         "**Exercise · Keep the largest weights** ●●● · 8 minutes · 40 points\n\n"
+        "Write it yourself: `numpy.partition` and `numpy.argpartition` are not allowed here.\n\n"
         "The two largest of four stay."
     )
     assert "\n\nBudget: weights at most 20 bits; accuracy at least 0.5.\n\n" in (
@@ -112,6 +113,28 @@ def test_nbgrader_metadata_fits_its_schema(lab):
         "fx-conv-params", "fx-mask", "fx-bits", "fx-why",
     }  # fmt: skip
     assert all(m["locked"] == (not m["solution"]) for m in graded.values())
+
+
+def test_time_limits_stand_on_answers_and_checks(lab):
+    for notebook in (learner_notebook(lab), solution_notebook(lab)):
+        limits = {
+            cell.id: cell.metadata.efficientdl.get("time_limit_s")
+            for cell in notebook.cells
+            if "efficientdl" in cell.metadata
+        }
+        assert limits == {
+            "fx-conv-params-lead": None, "fx-conv-params": 10, "fx-conv-params-check": 10,
+            "fx-mask-lead": None, "fx-mask": 20, "fx-mask-check": 20,
+            "fx-bits-lead": None, "fx-bits": 60, "fx-bits-check": 60,
+            "fx-why-lead": None, "fx-why": None,
+        }  # fmt: skip
+
+
+def test_learner_says_which_release_it_is_of(lab):
+    assert learner_notebook(lab).metadata.efficientdl == {
+        "lab": "90_fixture", "source": "solutions/90_fixture.py", "release": lab.digest,
+    }  # fmt: skip
+    assert solution_notebook(lab).metadata.efficientdl.digest == lab.digest
 
 
 def test_bytes_and_ids_are_stable(lab, course, tmp_path):

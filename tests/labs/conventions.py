@@ -1,12 +1,15 @@
 """The conventions of a lab, each a function from a notebook to what breaks it, in words."""
 
 import ast
+import pkgutil
 import re
 from itertools import pairwise
 
 from efficientdl.course.exercise import Exercise
+from efficientdl.course.names import below
 from efficientdl.course.registry import tasks_of
-from tests.labs.runs import code_cells, tags
+from efficientdl.course.rules import aliases_of, broken
+from tests.labs.runs import code_cells, tags, tasks_in
 
 LONGEST_CODE, SHORT_CODE, LONGEST_TEXT = 20, 6, 120
 _DOWNLOADS = {"urllib", "requests", "pooch", "httpx", "ftplib", "socket", "subprocess", "wget"}
@@ -21,7 +24,7 @@ def violations(notebook, lab):
     """Everything that breaks a convention, a sentence each."""
     rules = (code_lengths, rows_of_code, text_lengths, calm_code, parameters, images, headings)
     found = [said for rule in rules for said in rule(notebook)]
-    return found + points(lab)
+    return found + points(lab) + list(rules_of(notebook, lab))
 
 
 def n_lines(cell):
@@ -119,6 +122,26 @@ def headings(notebook):
     for (before, _), (level, title) in pairwise(levels):
         if level > before + 1:
             yield f"heading {title!r} skips a level"
+
+
+def rules_of(notebook, lab):
+    """What an exercise forbids is there, under every name, and its reference does without."""
+    aliases = aliases_of(cell.source for cell in code_cells(notebook))
+    cells = {id: notebook.cells[i].source for id, i in tasks_in(notebook, "exercise").items()}
+    for id, task in tasks_of(lab).items():
+        forbids = task.forbids if isinstance(task, Exercise) else ()
+        for name in forbids:
+            try:
+                found = pkgutil.resolve_name(name)
+            except (ImportError, AttributeError):
+                yield f"{id} forbids {name}, which is not there"
+                continue
+            home = f"{getattr(found, '__module__', name)}.{getattr(found, '__qualname__', '')}"
+            if not any(below(home, other) for other in forbids):
+                yield f"{id} forbids {name}, and not {home}, where it comes from"
+        said = broken(cells.get(id, ""), forbids, aliases)
+        if said:
+            yield f"the reference of {id} breaks its rule: {said}"
 
 
 def points(lab):

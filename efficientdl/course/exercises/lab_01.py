@@ -91,6 +91,7 @@ TASKS: list[Task] = [
         minutes=6,
         difficulty=1,
         draw=_convolution,
+        forbids=("efficientdl.costs.count", "efficientdl.costs.macs"),
         hints=(
             "How many numbers does the layer put out? Each of them is one dot product.",
             "A dot product is as long as one filter, and a filter sees only its own group.",
@@ -106,6 +107,7 @@ TASKS: list[Task] = [
         minutes=8,
         difficulty=2,
         draw=_separable,
+        forbids=("efficientdl.costs.count", "efficientdl.costs.macs"),
         hints=(
             "Count both for one output pixel: the dense layer, and the pair that replaces it.",
             "Depthwise is a convolution with as many groups as channels; pointwise has kernel 1.",
@@ -151,6 +153,7 @@ TASKS: list[Task] = [
         minutes=8,
         difficulty=2,
         draw=_energy,
+        forbids=("efficientdl.costs.energy",),
         hints=(
             "Three parts add up: multiplying, reading operands on the chip, fetching from DRAM.",
             "Each MAC reads two operands from SRAM. A word of half the bits costs half as much.",
@@ -166,6 +169,7 @@ TASKS: list[Task] = [
         minutes=6,
         difficulty=1,
         draw=_times,
+        forbids=("efficientdl.costs.latency", "efficientdl.costs.Latency"),
         hints=(
             "The first calls pay for things that later calls find ready: leave them out.",
             "The mean follows one bad timing; the median does not.",
@@ -181,6 +185,7 @@ TASKS: list[Task] = [
         minutes=10,
         difficulty=2,
         draw=_roofline,
+        forbids=("efficientdl.costs.roofline",),
         hints=(
             "Two things have to happen: the multiplying, and the moving of data.",
             "A machine can do both at once, so the slower of the two decides.",
@@ -196,6 +201,7 @@ TASKS: list[Task] = [
         minutes=6,
         difficulty=1,
         draw=_search,
+        forbids=("efficientdl.costs.carbon",),
         hints=(
             "How many GPU hours is the search for all n devices?",
             "What is paid once is paid once; what is paid for each device is paid n times.",
