@@ -17,6 +17,8 @@ _FAILURES = (Kind.NOT_ATTEMPTED, Kind.RAISED, Kind.MEMORY, Kind.WRONG_SHAPE)
 _LONGEST = 400
 _CHANGED = "your code changed the notebook, so that your function could not be asked"
 
+_STRANDED = "code that ran before it ended the notebook's process"
+
 
 class GivenFailed(RuntimeError):
     """A handed-out cell failed before any answer had run: a fault of the machine or the lab."""
@@ -49,7 +51,7 @@ class Attempt:
 class Run:
     """One run of a program: what its tasks gave, and the cells' outputs.
 
-    Tasks that were not reached, because the kernel had ended, are missing.
+    Tasks that were not reached have failed, because the kernel had ended.
     """
 
     attempts: dict[str, Attempt] = field(default_factory=dict)
@@ -74,14 +76,15 @@ def attempt(
     begun: set[str] = set()
     for step in steps:
         if not kernel.alive:
-            return
+            _strand(run, step)
+            continue
         done = run.attempts.get(step.id)
         if done is not None and done.failure:
             continue
         ran = kernel.run(step.source, step.time_limit_s or kernel.limits.given_s)
         run.ran[step.cell] = ran
         if step.part is Part.GIVEN:
-            if ran.end != End.OK and not begun:
+            if ran.end != End.OK and not begun and (step.sure or ran.end is not End.ERROR):
                 raise GivenFailed(f"a cell of the lab ended in {ran.end} {ran.name} {ran.said}")
         else:
             begun.add(step.id)
@@ -90,6 +93,14 @@ def attempt(
             found.peak_mb = max(filter(None, (found.peak_mb, ran.peak_mb)), default=None)
             _take(found, step, ran, release, kernel.limits, sizes)
         yield step
+
+
+def _strand(run: Run, step: Step) -> None:
+    """A step that was not reached: its task fails, unless it has failed already."""
+    if step.part is Part.ASK:
+        found = run.attempts.setdefault(step.id, Attempt(company=True))
+        if not found.failure:
+            found.failure, found.sentence = Kind.KERNEL_DIED, _STRANDED
 
 
 def _take(
@@ -130,8 +141,10 @@ def _failure(what: str, step: Step, ran: Ran, limits: Limits) -> tuple[Kind, str
         return Kind.NOT_ATTEMPTED, "it is not written yet"
     if ran.name == "StdinNotImplementedError":
         return Kind.RAISED, f"{what} asks for input, and nobody is there to give it"
+    if step.part is Part.ASK and step.hidden:  # its words may hold inputs that nobody may see
+        return Kind.RAISED, _clean(f"{what} raised {ran.name if ran.name.isidentifier() else ''}")
     said = f"{ran.name}: {ran.said}".strip(": ").splitlines() or [""]
-    return Kind.RAISED, f"{what} raised {said[0]}"[:_LONGEST]
+    return Kind.RAISED, _clean(f"{what} raised {said[0]}")
 
 
 def _answers(payload: bytes | None, size: int) -> list[Answer] | None:
@@ -139,7 +152,7 @@ def _answers(payload: bytes | None, size: int) -> list[Answer] | None:
     try:
         rows = unpack(payload or b"")
         found = [_one(row) for row in rows]
-    except (ValueError, KeyError, TypeError):
+    except Exception:  # bytes of a stranger, in whatever way they are broken
         return None
     return found if len(found) == size else None
 
@@ -148,4 +161,9 @@ def _one(row: Mapping[str, object]) -> Answer:
     failure = Kind(row["failure"]) if row["failure"] else None
     if failure is not None and failure not in _FAILURES:
         raise ValueError(failure)
-    return Answer(row["value"], failure, str(row["said"])[:_LONGEST])
+    return Answer(row["value"], failure, _clean(str(row["said"])))
+
+
+def _clean(said: str) -> str:
+    """A stranger's words: short, and such that they can be written down."""
+    return said[:_LONGEST].encode("utf-8", "replace").decode()

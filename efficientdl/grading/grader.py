@@ -147,7 +147,8 @@ class Grading:
         if not ids:
             return
         answers = self.submission.answers
-        also = [n for id in ids for n in needs(self.release, id) if n in answers and n not in ids]
+        usable = answers.keys() - self.submission.broken.keys()
+        also = [n for id in ids for n in needs(self.release, id) if n in usable and n not in ids]
         steps = program(self.release, answers, self.cases, ids, also=also)
         sizes = {i: len(c.public_inputs) + len(c.inputs) for i, c in self.cases.items()}
         run = Run()

@@ -48,8 +48,9 @@ def read_handed_in(path: Path) -> HandedIn:
     with path.open("rb") as file:
         data = file.read(LARGEST_NOTEBOOK_BYTES + 1)
     artefacts = {}
-    for found in sorted(path.parent.glob("artefacts/*/*.json")):
-        if found.is_file() and not found.is_symlink():
+    folder = path.parent.resolve()
+    for found in sorted(folder.glob("artefacts/*/*.json")):
+        if found.is_file() and found.resolve() == found:  # no link, on no step of the way
             with found.open("rb") as file:
                 artefacts[found.stem] = file.read(LARGEST_ARTEFACT_BYTES + 1)
     return HandedIn(path.name, data, artefacts)

@@ -14,7 +14,7 @@ from typing import Any
 from efficientdl import _check
 from efficientdl.course import store
 from efficientdl.course.outcome import Kind
-from efficientdl.course.parcel import pack, unpack
+from efficientdl.course.parcel import LARGEST_BYTES, pack, unpack
 from efficientdl.course.probe import Answer, ask
 
 MIME = "application/x-efficientdl-parcel"
@@ -56,11 +56,13 @@ def _asked(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Answer:
 
 def _parcel(answers: list[Answer]) -> bytes:
     """The answers as one parcel; one that cannot travel is told as a failure."""
-    rows = []
+    rows, most = [], LARGEST_BYTES // max(len(answers), 1)
     for answer in answers:
         row = {"value": answer.value, "failure": str(answer.failure or ""), "said": answer.sentence}
         try:
-            pack(row)
+            size = len(pack(row))
+            if size > most:
+                raise ValueError(f"{size:,} bytes, and {most:,} are the most for one case")
         except (ValueError, _check.BadKind, RecursionError) as error:
             said = f"what your function returns cannot be sent ({error})"
             row = {"value": None, "failure": str(Kind.WRONG_SHAPE), "said": said}

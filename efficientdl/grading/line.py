@@ -44,6 +44,7 @@ class Referee:
     def __init__(self, release: Release, seed: str) -> None:
         self._about = {"root": str(release.root), "lab": release.lab}
         self._seed = seed
+        self._cases: dict[str, Cases | str] | None = None
 
     def __enter__(self) -> Self:
         environment = static_environment(EFFICIENTDL_UI="silent")
@@ -71,8 +72,10 @@ class Referee:
         Raises:
             RefereeFailed: It gave no answer.
         """
-        found = self._receive(_TARGETS_S)
-        return {id: _cases(entry) for id, entry in found.items()}
+        if self._cases is None:
+            found = self._receive(_TARGETS_S)
+            self._cases = {id: _cases(entry) for id, entry in found.items()}
+        return self._cases
 
     def judge(self, id: str, artefact: bytes) -> dict[str, Any]:
         """What is measured in an artefact: `{"figures": [...]}`, or `{"refused": why}`.
@@ -82,6 +85,10 @@ class Referee:
             TimeoutError: Measuring takes too long.
         """
         text = artefact.decode("utf-8", "replace")
+        try:
+            self.cases()  # answers come in the order of the requests
+        except TimeoutError as error:
+            raise RefereeFailed(str(error)) from None
         self._send({"id": id, "artefact": text})
         return self._receive(_JUDGE_S)
 

@@ -33,6 +33,9 @@ class Step:
         id: The task, for what is not given.
         time_limit_s: From the cell's metadata; None where it says nothing.
         cell: The id of the release's cell that it stands for.
+        sure: Does a failure of a handed-out cell tell a fault of the machine or the lab? Not
+            after an answer that is not run, for it may use that.
+        hidden: Is it given inputs that nobody may see?
     """
 
     part: Part
@@ -40,6 +43,8 @@ class Step:
     id: str = ""
     time_limit_s: float | None = None
     cell: str = ""
+    sure: bool = True
+    hidden: bool = False
 
 
 def program(
@@ -67,16 +72,17 @@ def program(
         if role == "check" and id in tasks and isinstance(release.graded[id], Challenge):
             wanted |= used(cell.source)
     given = [_given(cell, role) for cell, (_, role) in zip(code, roles, strict=True)]
-    steps = []
+    steps, sure = [], True
     for cell, (id, role), source in zip(code, roles, needed(given, wanted), strict=True):
         limit = cell.metadata.get("efficientdl", {}).get("time_limit_s")
         if source:
-            steps.append(Step(Part.GIVEN, source, time_limit_s=limit, cell=cell.id))
+            steps.append(Step(Part.GIVEN, source, time_limit_s=limit, cell=cell.id, sure=sure))
         elif role == "exercise" and id in run:
             steps.append(Step(Part.ANSWER, answers[id], id, limit, cell.id))
         elif role == "check" and id in tasks:
             source = _asking(release, id, cases, cell.source)
-            steps.append(Step(Part.ASK, source, id, limit, cell.id))
+            steps.append(Step(Part.ASK, source, id, limit, cell.id, hidden=id in cases))
+        sure = sure and (role != "exercise" or id in run)
     return steps
 
 

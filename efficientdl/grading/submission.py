@@ -5,6 +5,8 @@ Nothing is run. Everything that is not an answer is left behind, whatever was do
 
 import ast
 import json
+import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +18,8 @@ from efficientdl.grading.release import Release
 _MOST_CELLS = 2000
 _LONGEST_ANSWER = 100_000
 _LONGEST_TEXT = 20_000
+_MOST_MAGICS = 50  # each makes IPython read the whole cell once more
+_MAGIC = re.compile(r"^\s*[%!?,;/]|=\s*[%!]|\?\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,7 @@ def lab_named(handed_in: HandedIn) -> str | None:
         ours = _ours(_notebook(handed_in.data))
     except _Unreadable:
         return None
-    lab = ours.get("lab")
-    return lab if isinstance(lab, str) else None
+    return _stated(ours, "lab")
 
 
 def read_submission(handed_in: HandedIn, release: Release) -> Submission:
@@ -75,9 +78,14 @@ def read_submission(handed_in: HandedIn, release: Release) -> Submission:
             broken[id] = said
         answers[id] = plain
     notes += _left_behind(notebook["cells"], release)
-    made_from = ours.get("release")
-    stated = made_from if isinstance(made_from, str) else None
-    return Submission(handed_in, answers, broken, written, tuple(notes), stated)
+    made_from = _stated(ours, "release")
+    return Submission(handed_in, answers, broken, written, tuple(notes), made_from)
+
+
+def _stated(ours: Mapping[str, Any], name: str) -> str | None:
+    """What a notebook says about itself: short, and without half surrogates."""
+    said = ours.get(name)
+    return said[:80].encode("utf-8", "replace").decode() if isinstance(said, str) else None
 
 
 def _notebook(data: bytes) -> dict[str, Any]:
@@ -119,10 +127,10 @@ def _ours(holder: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _about_the_lab(ours: Mapping[str, Any], release: Release) -> list[str]:
-    lab, digest = ours.get("lab"), ours.get("release")
-    if isinstance(lab, str) and lab != release.lab:
+    lab, digest = _stated(ours, "lab"), _stated(ours, "release")
+    if lab is not None and lab != release.lab:
         return [f"The file says that it is of lab {lab[:40]}; it is graded as {release.lab}."]
-    if isinstance(digest, str) and digest != release.digest:
+    if digest is not None and digest != release.digest:
         return ["The file was made from another release of this lab; it is graded by this one."]
     return []
 
@@ -161,16 +169,31 @@ def _python(source: str) -> tuple[str, str]:
     """An answer as plain Python, notebook magics translated, or why it is none."""
     from IPython.core.inputtransformer2 import TransformerManager
 
+    if not _fault(source):
+        return source, ""
+    if len(_MAGIC.findall(source)) > _MOST_MAGICS:
+        return source, f"your cell has more than {_MOST_MAGICS} magics"
     try:
         plain = TransformerManager().transform_cell(source)
-        compile(plain, "your answer", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    except Exception as error:  # what IPython trips over is no Python either
+        return source, f"your cell is not valid Python ({type(error).__name__})"
+    said = _fault(plain)
+    return (source, said) if said else (plain, "")
+
+
+def _fault(source: str) -> str:
+    """Why code cannot be compiled, as a sentence; empty if it can."""
+    try:
+        with warnings.catch_warnings():  # of a string's backslashes, say: not our matter
+            warnings.simplefilter("ignore")
+            compile(source, "your answer", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         where = f", in line {line}" if line else ""
-        return source, f"your cell is not valid Python: {getattr(error, 'msg', error)}{where}"
+        return f"your cell is not valid Python: {getattr(error, 'msg', error)}{where}"
     except (RecursionError, MemoryError):
-        return source, "your cell is nested too deep to be read"
-    return plain, ""
+        return "your cell is nested too deep to be read"
+    return ""
 
 
 def _left_behind(cells: list[dict[str, Any]], release: Release) -> list[str]:

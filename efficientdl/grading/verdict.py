@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from efficientdl.course.artefacts import LARGEST_BYTES
 from efficientdl.course.exercise import Challenge, Exercise
-from efficientdl.course.outcome import Kind, Outcome
+from efficientdl.course.outcome import Case, Kind, Outcome
 from efficientdl.course.probe import judge
 from efficientdl.grading.attempt import Attempt
 from efficientdl.grading.line import Cases, Referee, RefereeFailed
@@ -15,6 +15,7 @@ from efficientdl.grading.submission import Submission
 # Which hint helps: a nudge where nothing was tried, nearly the code where only an edge is missing.
 _HINT = {Kind.NOT_ATTEMPTED: 0, Kind.PARTIAL: 2}
 _USUAL_HINT = 1
+_LONGEST_MESSAGE, _LONGEST_VALUE = 800, 2000
 _NO_HINT = (Kind.CORRECT, Kind.INTERNAL_ERROR)
 
 
@@ -117,12 +118,12 @@ class Verdicts:
             points=task.points,
             earned=None if outcome.kind is Kind.INTERNAL_ERROR else round(points, 2),
             outcome=outcome.kind,
-            message=outcome.message,
+            message=_cut(outcome.message, _LONGEST_MESSAGE),
             right=outcome.right,
             cases=outcome.cases,
             seconds=attempt.seconds,
             peak_mb=attempt.peak_mb,
-            shown=outcome.shown,
+            shown=_case(outcome.shown) if outcome.shown else None,
             hint=_hint(task, outcome.kind),
             figures=figures,
         )
@@ -130,6 +131,16 @@ class Verdicts:
 
 def _rank(graded: Graded) -> float:
     return graded.earned or 0.0
+
+
+def _case(case: Case) -> Case:
+    """A case to be written down: what a learner returned may be as long as a book."""
+    return Case(case.inputs, case.target, _cut(case.yours, _LONGEST_VALUE))
+
+
+def _cut(text: str, longest: int) -> str:
+    text = text if len(text) <= longest else text[: longest - 2] + " …"
+    return text.encode("utf-8", "replace").decode()
 
 
 def _hint(task: Exercise | Challenge, kind: Kind) -> str:
