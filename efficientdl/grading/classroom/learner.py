@@ -39,8 +39,8 @@ def learner_of(parts: Sequence[str]) -> Learner:
 
     >>> learner_of(["submissions", "doejane_LATE_1204_99871_lab-1.ipynb"])
     Learner(name='doejane', ids={'canvas_user': '1204', 'canvas_submission': '99871'})
-    >>> learner_of(["Jane Doe_812_assignsubmission_file_", "lab.ipynb"])
-    Learner(name='Jane Doe', ids={'moodle_participant': '812'})
+    >>> learner_of(["Full Name_812_assignsubmission_file_", "lab.ipynb"])
+    Learner(name='Full Name', ids={'moodle_participant': '812'})
     >>> learner_of(["submitted", "jdoe", "01_costs", "01_costs.ipynb"]).name
     'jdoe'
     >>> learner_of(["jane.ipynb"]).name
