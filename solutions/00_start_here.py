@@ -119,7 +119,8 @@ check("start-stored-bytes")
 #
 # Each lab has 100 points. A passed check is remembered, and the table below adds up. When you hand a notebook in, a grader takes
 # your answers only, puts them into a fresh copy of the lab, and calls them on inputs that you have not seen. So an answer that
-# passes here because it is right passes there too.
+# passes here because it is right passes there too. Put all that an answer needs, helper functions as well, into its own cell: cells that
+# you add are not handed on. `efficientdl progress` shows the table in a terminal.
 
 # %%
 course_progress()
