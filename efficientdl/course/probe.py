@@ -62,11 +62,11 @@ def ask(function: Callable[..., Any], arguments: Arguments) -> Answer:
     __tracebackhide__ = True
     try:
         value = function(*copy.deepcopy(arguments))
-    except NotImplementedError:
-        raise
     except MemoryError:
         return Answer(failure=Kind.MEMORY, sentence="your function needs more memory than there is")
     except (Exception, SystemExit) as error:
+        if type(error) is NotImplementedError:  # not its kin, such as what `input` raises here
+            raise
         return Answer(failure=Kind.RAISED, sentence=_what_was_raised(error, function))
     try:
         return Answer(plain(value))

@@ -32,6 +32,7 @@ _LARGEST_MESSAGE = 96 * 2**20
 _MOST_WAITING = 4  # messages in our memory; the rest waits in the kernel's, which is bounded
 _LARGEST_PAYLOAD = 64 * 2**20
 _HEARD_S = 0.2
+_QUIET_S = 1.0
 _GRACE_S = 2.0  # between asking a cell to stop and ending its kernel
 _SHOWN = ("stream", "display_data", "execute_result", "error")
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "EFFICIENTDL_COURSE")
@@ -207,13 +208,16 @@ class _Listening:
     def __init__(self, client: BlockingKernelClient, asked: str, ran: Ran, room: int) -> None:
         self.client, self.asked, self.ran, self.room = client, asked, ran, room
         self.replied = self.idle = False
+        self.heard_s = time.monotonic()
         self.poller = zmq.Poller()
         self.channels = {c.socket: c for c in (client.shell_channel, client.iopub_channel)}
         for socket in self.channels:
             self.poller.register(socket, zmq.POLLIN)
 
     def done(self) -> bool:
-        return self.replied and self.idle
+        """Is the cell over? In a flood of output the word of its end may have been lost."""
+        quiet = time.monotonic() - self.heard_s > _QUIET_S
+        return self.replied and (self.idle or quiet)
 
     def hear(self) -> None:
         """Take in what has come; wait a tenth of a second for it at most."""
@@ -222,6 +226,7 @@ class _Listening:
             while socket.poll(0):
                 try:
                     message = self.channels[socket].get_msg(timeout=0)
+                    self.heard_s = time.monotonic()
                     if message["parent_header"].get("msg_id") == self.asked:
                         self._take(message)
                 except Exception:  # forged or broken: as if it had not come
