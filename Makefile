@@ -19,6 +19,8 @@ export JUPYTER_PLATFORM_DIRS := 1
 # Threads that wait do not spin: on two shared cores spinning makes everything slower.
 export OMP_WAIT_POLICY := PASSIVE
 
+# A grader to compare with: in an environment of its own that sees ours, so that it is no dependency.
+NBGRADER := $(VENV)/nbgrader
 .DEFAULT_GOAL := help
 .PHONY: help lab test check bench labs full clean
 
@@ -70,4 +72,12 @@ $(VENV)/.lab: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.test: $(VENV)/.lab
 	$(SAY) 'Installing what the tests need'
 	@$(INSTALL) -e '.[test]'
+	@touch $@
+
+$(VENV)/.nbgrader: $(VENV)/.test
+	$(SAY) 'Installing nbgrader beside it, which one test compares with'
+	@$(PY) -m venv $(NBGRADER)
+	@$(PY) -c 'import site, sys; print("import site; site.addsitedir(%r)" % site.getsitepackages()[0])' \
+		> "$$($(NBGRADER)/bin/python -c 'import site; print(site.getsitepackages()[0])')/ours.pth"
+	@$(NBGRADER)/bin/python -m pip --disable-pip-version-check install --quiet -c constraints.txt nbgrader==0.9.6
 	@touch $@

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from efficientdl.grading.isolation import strongest
-from tests.grading import forgeries
+from tests.grading import forgeries, lies, looking
 from tests.grading.adversaries import RAISED, inside
 from tests.grading.sandbox import answered, assert_repelled, attack, graded
 
@@ -16,7 +16,7 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the attacks are writ
 
 @pytest.mark.parametrize(
     "attack",
-    [*forgeries.LIES, *forgeries.FAIR, *forgeries.FORGED, *forgeries.MESSAGES, *forgeries.TAMPERED],
+    [*lies.LIES, *lies.FAIR, *forgeries.FORGED, *forgeries.MESSAGES, *forgeries.TAMPERED],
     ids=str,
 )
 def test_forgery_is_repelled(small, attack):
@@ -24,7 +24,7 @@ def test_forgery_is_repelled(small, attack):
 
 
 @LINUX
-@pytest.mark.parametrize("attack", forgeries.LOOKING, ids=str)
+@pytest.mark.parametrize("attack", looking.LOOKING, ids=str)
 def test_there_is_nothing_to_be_found(small, attack):
     if not strongest().namespaces:
         pytest.skip("without namespaces a process sees what its user may see, as the guide says")
