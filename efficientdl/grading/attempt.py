@@ -7,8 +7,9 @@ from efficientdl.course.exercise import Challenge
 from efficientdl.course.outcome import Kind
 from efficientdl.course.parcel import unpack
 from efficientdl.course.probe import Answer
-from efficientdl.grading.kernel import End, Kernel, Ran
+from efficientdl.grading.kernel import Kernel
 from efficientdl.grading.limits import Limits
+from efficientdl.grading.messages import End, Ran
 from efficientdl.grading.program import Part, Step
 from efficientdl.grading.release import Release
 

@@ -22,9 +22,10 @@ from efficientdl.grading import release as releases
 from efficientdl.grading.attempt import Attempt, GivenFailed, Run, attempt
 from efficientdl.grading.handed_in import HandedIn
 from efficientdl.grading.isolation import strongest
-from efficientdl.grading.kernel import Kernel, NotStarted, Ran
+from efficientdl.grading.kernel import Kernel, NotStarted
 from efficientdl.grading.limits import Limits
 from efficientdl.grading.line import Cases, Referee, RefereeFailed
+from efficientdl.grading.messages import Ran
 from efficientdl.grading.program import needs, program
 from efficientdl.grading.release import Release
 from efficientdl.grading.score import Graded, Score, WrittenAnswer

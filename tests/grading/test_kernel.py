@@ -7,8 +7,9 @@ import psutil
 import pytest
 
 from efficientdl.grading.isolation import PLAIN, strongest
-from efficientdl.grading.kernel import End, Kernel, NotStarted
+from efficientdl.grading.kernel import Kernel, NotStarted
 from efficientdl.grading.limits import Limits
+from efficientdl.grading.messages import End
 
 pytestmark = pytest.mark.slow
 LIMITS = Limits(memory_mb=400, address_mb=1500, processes=8, file_mb=1, output_kb=1)
