@@ -17,6 +17,7 @@ from efficientdl.course.values import Plain, plain
 
 LARGEST_BYTES = 64 * 2**20
 _MOST_MEMBERS = 4096
+_ENTRY_BYTES = 80  # of a member in the zip's table of contents; `pack` needs fewer
 _TREE = "tree.npy"
 _BROKEN = (ValueError, KeyError, TypeError, IndexError, RecursionError, EOFError)
 
@@ -49,6 +50,7 @@ def unpack(data: bytes, *, largest_bytes: int = LARGEST_BYTES) -> Plain:
         BadValue: The bytes are no parcel, or too large.
     """
     try:
+        _check_directory(data)
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             members = _members(file, largest_bytes)
         tree = json.loads(members.pop(_TREE).tobytes().decode())
@@ -88,6 +90,15 @@ def _value(tree: Any, members: dict[str, np.ndarray]) -> Plain:  # noqa: ANN401 
     if mark == "$dict":
         return {key: _value(item, members) for key, item in inner}
     raise ValueError(f"unknown mark {mark!r}")
+
+
+def _check_directory(data: bytes) -> None:
+    """A zip's table of contents is bounded before it is read; `pack` writes the plainest kind."""
+    end, before = data[-22:], data[-42:-38]
+    if end[:4] != b"PK\x05\x06" or before == b"PK\x06\x07":
+        raise ValueError("no plain npz file")
+    if int.from_bytes(end[12:16], "little") > _MOST_MEMBERS * _ENTRY_BYTES:
+        raise ValueError("too many members")
 
 
 def _members(file: zipfile.ZipFile, largest_bytes: int) -> dict[str, np.ndarray]:

@@ -59,16 +59,13 @@ class Run:
     ran: dict[str, Ran] = field(default_factory=dict)
 
 
-def attempt(
-    kernel: Kernel, steps: Iterable[Step], release: Release, sizes: Mapping[str, int], run: Run
-) -> Iterator[Step]:
+def attempt(kernel: Kernel, steps: Iterable[Step], release: Release, run: Run) -> Iterator[Step]:
     """Run a program step by step; yields each step when it is done.
 
     Args:
         kernel: A fresh one.
         steps: The program.
         release: Names the tasks.
-        sizes: How many answers each exercise owes.
         run: Is filled as it goes.
 
     Raises:
@@ -92,7 +89,7 @@ def attempt(
             found = run.attempts.setdefault(step.id, Attempt(company=bool(begun - {step.id})))
             found.seconds += ran.seconds
             found.peak_mb = max(filter(None, (found.peak_mb, ran.peak_mb)), default=None)
-            _take(found, step, ran, release, kernel.limits, sizes)
+            _take(found, step, ran, release, kernel.limits)
         yield step
 
 
@@ -110,7 +107,6 @@ def _take(
     ran: Ran,
     release: Release,
     limits: Limits,
-    sizes: Mapping[str, int],
 ) -> None:
     what = "your cell" if step.part is Part.ANSWER else "your function"
     if ran.end != End.OK:
@@ -120,11 +116,11 @@ def _take(
         if not found.artefact:
             found.failure, found.sentence = Kind.RAISED, "your code handed nothing in"
     elif step.part is Part.ASK:
-        answers = _answers(ran.payload, sizes[step.id])
+        answers = _answers(ran.payload, step.owes)
         if answers is None:
             found.failure, found.sentence = Kind.RAISED, _CHANGED
         else:
-            found.answers = answers
+            found.answers = [*found.answers, *answers]
 
 
 def _failure(what: str, step: Step, ran: Ran, limits: Limits) -> tuple[Kind, str]:
@@ -133,11 +129,8 @@ def _failure(what: str, step: Step, ran: Ran, limits: Limits) -> tuple[Kind, str
         return Kind.TIMEOUT, f"{what} was stopped after {after}: does a loop never end?"
     if ran.end is End.MEMORY or ran.name == "MemoryError":
         return Kind.MEMORY, f"{what} needs more memory than the {limits.memory_mb} MB there are"
-    if ran.end is End.PROCESSES:
-        said = f"{what} started more than {limits.processes} processes, so it was ended"
-        return Kind.KERNEL_DIED, said
-    if ran.end is End.DIED:
-        return Kind.KERNEL_DIED, f"{what} ended the notebook's process"
+    if ran.end is not End.ERROR:
+        return Kind.KERNEL_DIED, f"{what} {_ended(ran.end, limits)}"
     if ran.name == "NotImplementedError":
         return Kind.NOT_ATTEMPTED, "it is not written yet"
     if ran.name == "StdinNotImplementedError":
@@ -146,6 +139,14 @@ def _failure(what: str, step: Step, ran: Ran, limits: Limits) -> tuple[Kind, str
         return Kind.RAISED, _clean(f"{what} raised {ran.name if ran.name.isidentifier() else ''}")
     said = f"{ran.name}: {ran.said}".strip(": ").splitlines() or [""]
     return Kind.RAISED, _clean(f"{what} raised {said[0]}")
+
+
+def _ended(end: End, limits: Limits) -> str:
+    if end is End.PROCESSES:
+        return f"started more than {limits.processes} processes, so it was ended"
+    if end is End.DISK:
+        return f"wrote more than {limits.disk_mb} MB to disk, so it was ended"
+    return "ended the notebook's process"
 
 
 def _answers(payload: bytes | None, size: int) -> list[Answer] | None:

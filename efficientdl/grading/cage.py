@@ -24,7 +24,8 @@ except ImportError:  # Windows
 _NEWNS, _NEWUTS, _NEWIPC, _NEWUSER = 0x00020000, 0x04000000, 0x08000000, 0x10000000
 _NEWPID, _NEWNET = 0x20000000, 0x40000000
 _BIND, _REC, _PRIVATE, _NOSUID, _NODEV = 4096, 16384, 1 << 18, 2, 4
-_PDEATHSIG, _SUBREAPER, _NO_NEW_PRIVS = 1, 36, 38
+_PDEATHSIG, _SECUREBITS, _SUBREAPER, _NO_NEW_PRIVS = 1, 28, 36, 38
+_NOROOT_LOCKED = 3  # root is nobody special, and that cannot be taken back
 _LIMITS = {
     "address_bytes": "RLIMIT_AS",
     "cpu_s": "RLIMIT_CPU",
@@ -72,7 +73,21 @@ def _first(settings: Mapping[str, Any], command: Sequence[str]) -> int:
     while True:
         ended, status = os.wait()
         if ended == child:
+            if not settings["namespaces"]:  # elsewhere the system ends what is left
+                _end_the_rest()
             return _exit_code(status)
+
+
+def _end_the_rest() -> None:
+    """End what the command left behind: it has come to us, and so will what that has started."""
+    while sys.platform == "linux":
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:  # noqa: PTH123
+            for pid in file.read().split():
+                os.kill(int(pid), signal.SIGKILL)
+        try:
+            os.wait()
+        except ChildProcessError:
+            return
 
 
 def _become(settings: Mapping[str, Any]) -> None:
@@ -91,6 +106,8 @@ def _become(settings: Mapping[str, Any]) -> None:
         os.setgroups([])
         os.setgid(settings["uid"])
         os.setuid(settings["uid"])
+    if settings["user_namespace"]:  # who seems to be root in here could take the masks off
+        _prctl(_SECUREBITS, _NOROOT_LOCKED)
     _prctl(_NO_NEW_PRIVS, 1)
     _prctl(_PDEATHSIG, signal.SIGKILL)  # a change of user forgets what `main` asked for
     os.chdir(settings["environment"]["HOME"])

@@ -151,11 +151,10 @@ class Grading:
         usable = answers.keys() - self.submission.broken.keys()
         also = [n for id in ids for n in needs(self.release, id) if n in usable and n not in ids]
         steps = program(self.release, answers, self.cases, ids, also=also)
-        sizes = {i: len(c.public_inputs) + len(c.inputs) for i, c in self.cases.items()}
         run = Run()
         try:
             with Kernel(self.limits, strongest(), self.hidden) as kernel:
-                yield from attempt(kernel, steps, self.release, sizes, run)
+                yield from attempt(kernel, steps, self.release, run)
         except (NotStarted, GivenFailed) as error:
             for id in ids:
                 verdicts.fail(id, Kind.INTERNAL_ERROR, str(error))

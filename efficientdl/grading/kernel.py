@@ -72,7 +72,7 @@ class Kernel:
         self.process = subprocess.Popen(
             argv, stdin=nowhere, stdout=nowhere, stderr=nowhere, cwd="/", start_new_session=True
         )
-        self.watch = Watch(self.process.pid, self.limits)
+        self.watch = Watch(self.process.pid, self.limits, place.root)
         self._context = zmq.Context()
         self._context.setsockopt(zmq.MAXMSGSIZE, _LARGEST_MESSAGE)
         self._context.setsockopt(zmq.RCVHWM, _MOST_WAITING)

@@ -8,7 +8,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -47,6 +47,11 @@ class Referee:
         self._cases: dict[str, Cases | str] | None = None
 
     def __enter__(self) -> Self:
+        self._start()
+        self._send({"seed": self._seed})
+        return self
+
+    def _start(self) -> None:
         environment = static_environment(EFFICIENTDL_UI="silent")
         self._process = subprocess.Popen(
             [sys.executable, "-m", _MODULE],
@@ -58,11 +63,13 @@ class Referee:
             start_new_session=os.name == "posix",
         )
         self._lines: queue.Queue[bytes] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-        self._send({"seed": self._seed})
-        return self
+        about = (self._process.stdout, self._lines)
+        threading.Thread(target=_read, args=about, daemon=True).start()
 
     def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
         self._process.kill()
         self._process.communicate()
 
@@ -90,7 +97,12 @@ class Referee:
         except TimeoutError as error:
             raise RefereeFailed(str(error)) from None
         self._send({"id": id, "artefact": text})
-        return self._receive(_JUDGE_S)
+        try:
+            return self._receive(_JUDGE_S)
+        except TimeoutError:
+            self._end()  # its late answer would be taken for that to the next request
+            self._start()
+            raise
 
     def _send(self, request: dict[str, Any]) -> None:
         assert self._process.stdin is not None
@@ -99,12 +111,6 @@ class Referee:
             self._process.stdin.flush()
         except OSError:
             raise RefereeFailed("the referee has ended") from None
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._lines.put(line)
-        self._lines.put(b"")
 
     def _receive(self, within_s: float) -> dict[str, Any]:
         try:
@@ -117,6 +123,12 @@ class Referee:
         if "error" in found:
             raise RefereeFailed(found["error"])
         return found
+
+
+def _read(said: Iterable[bytes], lines: "queue.Queue[bytes]") -> None:
+    for line in said:
+        lines.put(line)
+    lines.put(b"")
 
 
 def _cases(entry: dict[str, str]) -> Cases | str:

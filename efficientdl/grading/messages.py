@@ -28,6 +28,7 @@ class End(StrEnum):
     TIMEOUT = "timeout"
     MEMORY = "memory"
     PROCESSES = "processes"
+    DISK = "disk"
     DIED = "died"
 
 

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from efficientdl.course.execute import PARAMETERS
@@ -36,6 +36,7 @@ class Step:
         sure: Does a failure of a handed-out cell tell a fault of the machine or the lab? Not
             after an answer that is not run, for it may use that.
         hidden: Is it given inputs that nobody may see?
+        owes: How many answers it has to give.
     """
 
     part: Part
@@ -45,6 +46,7 @@ class Step:
     cell: str = ""
     sure: bool = True
     hidden: bool = False
+    owes: int = 0
 
 
 def program(
@@ -80,8 +82,8 @@ def program(
         elif role == "exercise" and id in run:
             steps.append(Step(Part.ANSWER, answers[id], id, limit, cell.id))
         elif role == "check" and id in tasks:
-            source = _asking(release, id, cases, cell.source)
-            steps.append(Step(Part.ASK, source, id, limit, cell.id, hidden=id in cases))
+            base = Step(Part.ASK, cell.source, id, limit, cell.id)
+            steps += _asking(release, base, cases)
         sure = sure and (role != "exercise" or id in run)
     return steps
 
@@ -109,12 +111,18 @@ def _given(cell: Mapping, role: str) -> list[Statement]:
     return found
 
 
-def _asking(release: Release, id: str, cases: Mapping[str, Cases], submit: str) -> str:
-    """The code that hands an answer's values, or an artefact, to the grader."""
-    task = release.graded[id]
+def _asking(release: Release, check: Step, cases: Mapping[str, Cases]) -> list[Step]:
+    """The steps that hand an answer's values, or an artefact, to the grader.
+
+    Public cases are asked before fresh ones come in: what is shown of them cannot tell of those.
+    """
+    task = release.graded[check.id]
     if isinstance(task, Challenge):
-        return f"{submit}\n{_INSIDE}.artefact({release.lab!r}, {id!r})"
-    asked = cases[id]
-    packed = pack([*asked.public_inputs, *asked.inputs])
-    inputs = base64.b64encode(packed).decode()
-    return f"{_INSIDE}.reply(globals(), {task.symbol!r}, {inputs!r})"
+        asking = f"{check.source}\n{_INSIDE}.artefact({release.lab!r}, {check.id!r})"
+        return [replace(check, source=asking)]
+    asked, steps = cases[check.id], []
+    for inputs, hidden in ((asked.public_inputs, False), (asked.inputs, True)):
+        packed = base64.b64encode(pack([*inputs])).decode()
+        asking = f"{_INSIDE}.reply(globals(), {task.symbol!r}, {packed!r})"
+        steps.append(replace(check, source=asking, hidden=hidden, owes=len(inputs)))
+    return steps

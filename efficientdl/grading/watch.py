@@ -12,6 +12,7 @@ from efficientdl.grading.limits import Limits
 
 _EVERY_S = 0.1
 _ROUNDS = 50
+_BLOCK_BYTES = 4096
 
 
 class Watch:
@@ -19,11 +20,12 @@ class Watch:
 
     Args:
         pid: The root of the tree, the cage; it does not count itself.
-        limits: Its `memory_mb` and `processes` are kept here.
+        limits: Its `memory_mb`, `processes` and `disk_mb` are kept here.
+        folder: Where the tree may write.
     """
 
-    def __init__(self, pid: int, limits: Limits) -> None:
-        self.root, self.limits = psutil.Process(pid), limits
+    def __init__(self, pid: int, limits: Limits, folder: Path) -> None:
+        self.root, self.limits, self.folder = psutil.Process(pid), limits, folder
         self._excess, self._peak_mb = "", 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
@@ -38,12 +40,14 @@ class Watch:
                 self._excess = "processes"
             elif held_mb > self.limits.memory_mb:
                 self._excess = "memory"
+            elif not _fits(self.folder, self.limits.disk_mb * 2**20):
+                self._excess = "disk"
             if self._excess:
                 self.kill_all()
                 return
 
     def excess(self) -> str:
-        """What there was too much of, `memory` or `processes`; empty while all is well."""
+        """What there was too much of: `memory`, `processes` or `disk`; empty while all is well."""
         return self._excess
 
     def inside(self) -> list[psutil.Process]:
@@ -82,6 +86,20 @@ class Watch:
         """Look no more."""
         self._over.set()
         self._thread.join()
+
+
+def _fits(folder: Path, room: int) -> bool:
+    """Is all that stands in a folder within so many bytes? A file counts for a block at least."""
+    folders = [folder]
+    for inner in folders:  # grows while it is gone through
+        with contextlib.suppress(OSError), os.scandir(inner) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry.path))
+                room -= max(entry.stat(follow_symlinks=False).st_size, _BLOCK_BYTES)
+                if room < 0:
+                    return False
+    return True
 
 
 def _together_mb(processes: list[psutil.Process], limit_mb: int) -> float:

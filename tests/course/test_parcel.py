@@ -118,6 +118,21 @@ def test_strangers_are_refused(data):
         unpack(data)
 
 
+def test_a_long_table_of_contents_is_refused_before_it_is_read(monkeypatch):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as zipped:
+        for i in range(8000):
+            zipped.writestr(f"arr_{i}.npy", b"")
+    data = file.getvalue()
+    monkeypatch.setattr(zipfile.ZipFile, "__init__", None)
+    with pytest.raises(BadValue, match="too many members"):
+        unpack(data)
+
+
+def test_as_many_arrays_as_are_allowed_come_through():
+    assert len(unpack(pack([np.zeros(1)] * 4095))) == 4095
+
+
 def test_a_bomb_is_not_blown_up():
     """Sizes are counted while reading: what a header or a directory claims does not count."""
     bomb = forged({"$array": 0}, arr_0=npy(np.zeros(2_000_000, np.uint8)))

@@ -98,11 +98,23 @@ def test_it_writes_at_home_and_nowhere_in_the_checkout(place, level):
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="starts as root")
 def test_who_is_not_root_gets_namespaces_of_his_own(place, level):
     """Run inside a cage, where one is nobody: there the level below is the strongest."""
-    code = (
-        "import json\nfrom efficientdl.grading.isolation import strongest\n"
-        "found = strongest()\nprint(json.dumps([found.own_user, found.namespaces]))"
+    look = (
+        f"import ctypes, json, os\ntop = {str(ROOT)!r}\n"
+        "freed = ctypes.CDLL(None).umount2(top.encode(), 2) == 0\n"
+        "print(json.dumps([freed, 'solutions' in os.listdir(top)]))"
     )
-    assert seen(code, place, level) == [False, True]
+    code = (
+        "import json, subprocess, sys, tempfile\nfrom pathlib import Path\n"
+        "from efficientdl.grading.isolation import Place, caged, strongest\n"
+        "from efficientdl.grading.limits import Limits\n"
+        f"place = Place(Path(tempfile.mkdtemp()), (Path({str(ROOT)!r}),))\n"
+        f"command = [sys.executable, '-c', {look!r}]\nfound = strongest()\n"
+        "argv = caged(command, place, Limits(), found, {})\n"
+        "done = subprocess.run(argv, capture_output=True, text=True, cwd='/')\n"
+        "said = done.stdout.strip() or done.stderr\n"
+        "print(json.dumps([found.own_user, found.namespaces, said]))"
+    )
+    assert seen(code, place, level) == [False, True, "[false, false]"]
 
 
 def test_limits_bind(place):

@@ -105,7 +105,18 @@ def test_too_many_processes_are_ended(fresh):
     assert fresh.run(source, 30).end is End.PROCESSES
 
 
-def test_nothing_outlives_the_kernel():
+def test_many_small_files_are_too_much_too():
+    """Bounded by itself, at four times what it may."""
+    source = (
+        "for i in range(40): open(f'f{i}', 'wb').write(bytes(10**6))\nimport time; time.sleep(9)"
+    )
+    with Kernel(Limits(disk_mb=10), strongest()) as kernel:
+        assert kernel.run(source, 30).end is End.DISK
+        assert not kernel.alive
+
+
+@pytest.mark.parametrize("level", [strongest(), PLAIN], ids=["strongest", "plain"])
+def test_nothing_outlives_the_kernel(level):
     """Not even a process that left its session and its parent."""
     marker = f"outlive-{os.getpid()}"
     daemon = (
@@ -115,7 +126,7 @@ def test_nothing_outlives_the_kernel():
         f"    os.execv(sys.executable, [sys.executable, '-c', sleep, '{marker}'])\n"
         "  os._exit(0)\n"
     )
-    with Kernel(LIMITS, strongest()) as kernel:
+    with Kernel(LIMITS, level) as kernel:
         kernel.run(daemon, 5)
         kernel.run("time.sleep(0.5)", 5)
         assert marked(marker)

@@ -105,6 +105,16 @@ def test_an_artefact_handed_in_counts_without_running_anything(small):
     assert "larger than 1,000,000 bytes" in task.message
 
 
+def test_a_judge_that_takes_too_long_spoils_no_later_judgement(release, monkeypatch):
+    with Referee(release, SEED) as referee:
+        referee.cases()
+        with monkeypatch.context() as patch, pytest.raises(TimeoutError):
+            patch.setattr(line, "_JUDGE_S", 0.0)
+            referee.judge("sm-bits", artefact(bits=[1]).encode())
+        found = referee.judge("sm-bits", artefact(bits=[4, 4]).encode())
+    assert [figure["value"] for figure in found["figures"]] == [8, 0.5]
+
+
 def test_a_referee_that_ends_or_sleeps_is_not_waited_for(release, monkeypatch):
     with Referee(release, SEED) as referee:
         referee._process.kill()
