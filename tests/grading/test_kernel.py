@@ -107,9 +107,8 @@ def test_too_many_processes_are_ended(fresh):
 
 def test_many_small_files_are_too_much_too():
     """Bounded by itself, at four times what it may."""
-    source = (
-        "for i in range(40): open(f'f{i}', 'wb').write(bytes(10**6))\nimport time; time.sleep(9)"
-    )
+    write = "for i in range(40): open(f'f{i}', 'wb').write(bytes(10**6))"
+    source = f"import time\n{write}\ntime.sleep(9)"
     with Kernel(Limits(disk_mb=10), strongest()) as kernel:
         assert kernel.run(source, 30).end is End.DISK
         assert not kernel.alive

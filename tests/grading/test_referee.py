@@ -108,9 +108,10 @@ def test_an_artefact_handed_in_counts_without_running_anything(small):
 def test_a_judge_that_takes_too_long_spoils_no_later_judgement(release, monkeypatch):
     with Referee(release, SEED) as referee:
         referee.cases()
-        with monkeypatch.context() as patch, pytest.raises(TimeoutError):
+        with monkeypatch.context() as patch:
             patch.setattr(line, "_JUDGE_S", 0.0)
-            referee.judge("sm-bits", artefact(bits=[1]).encode())
+            with pytest.raises(TimeoutError):
+                referee.judge("sm-bits", artefact(bits=[1]).encode())
         found = referee.judge("sm-bits", artefact(bits=[4, 4]).encode())
     assert [figure["value"] for figure in found["figures"]] == [8, 0.5]
 
