@@ -16,7 +16,12 @@ NAME = re.compile(r"^[A-Za-z0-9_.-]+")
 # what conda-forge calls by another name than the Python package index
 CONDA = {"torch": "pytorch-cpu"}
 # what is imported under another name than it is installed by
-DISTRIBUTION = {"PIL": "pillow", "skimage": "scikit-image", "sklearn": "scikit-learn"}
+DISTRIBUTION = {
+    "PIL": "pillow",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "zmq": "pyzmq",
+}
 
 
 def canonical(requirement):

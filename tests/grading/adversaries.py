@@ -161,7 +161,7 @@ TAKING = [
     attack("ten_gb", inside("np.ones(1_250_000_000)"), MEMORY),
     # within its two seconds a machine fills its memory or does not
     attack("grows", inside("held = []\nwhile True: held.append(np.ones(2**23))"), MEMORY, LATE),
-    attack("large_file", inside("open('large', 'wb').write(bytes(100 * 2**20))"), RAISED),
+    attack("large_file", inside("open('large', 'wb').write(bytes(100 * 2**20))"), RAISED, LATE),
     attack(
         "full_disks",
         inside(

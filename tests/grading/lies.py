@@ -89,10 +89,10 @@ LIES = [
     ),
     values(
         "too_large",
-        label=("return 10**100_000, 'odd'", SHAPE),
+        label=("return 10**100_000, 'odd'", SHAPE, LATE),
         keep=("return np.zeros(2**24)", SHAPE, LATE, MEMORY),
-        center=(CYCLE, SHAPE),
-        spread=("return 'x' * 5_000_000", SHAPE),
+        center=(CYCLE, SHAPE, LATE),
+        spread=("return 'x' * 5_000_000", SHAPE, LATE),
     ),
     values(
         "too_many",

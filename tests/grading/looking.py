@@ -1,11 +1,13 @@
 """The corpus: answers that look around for what they should not see."""
 
+import tempfile
+
 from tests.grading.adversaries import (
     LATE,
     RAISED,
     inside,
 )
-from tests.grading.sandbox import attack
+from tests.grading.sandbox import CHECKOUT, attack
 
 # Right only if it finds what it looks for, so a right answer is a hole.
 LOOK = inside("if not find(): raise LookupError('nothing to be found')")
@@ -26,11 +28,9 @@ LOOKING = [
         "files_of_the_grader",
         "import os\n"
         "def find():\n"
-        "    wanted = ('91_small.py', 'test_adversaries.py', '01_costs.py', 'lab_01_mutants.py')\n"
-        "    for top in set(os.listdir('/')) - {'proc', 'sys', 'dev', 'usr'}:\n"
-        "        for folder, _, names in os.walk(f'/{top}'):\n"
-        "            for name in names:\n"
-        "                if name in wanted or name == 'submission.ipynb': return True\n" + LOOK,
+        f"    kept = [{str(CHECKOUT)!r} + name for name in ('/solutions', '/tests', '/.git')]\n"
+        f"    names = [n for _, _, names in os.walk({tempfile.gettempdir()!r}) for n in names]\n"
+        "    return any(map(os.path.exists, kept)) or '91_small.py' in names\n" + LOOK,
         RAISED,
         LATE,
     ),
