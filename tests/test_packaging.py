@@ -73,7 +73,7 @@ def test_environment_has_every_requirement_from_conda_forge():
         if CONDA.get(name, name) not in have:
             missing.add(name)
     assert not missing
-    assert all(re.fullmatch(r"[a-z0-9-]+((>=|=)[0-9.]+(,<[0-9.]+)?)?", s) for s in specs), specs
+    assert all(re.fullmatch(r"[a-z0-9_-]+((>=|=)[0-9.]+(,<[0-9.]+)?)?", s) for s in specs), specs
     assert have["python"] == "python=3.11"
     assert PROJECT["requires-python"] == ">=3.11"
     pip = [s for s in environment["dependencies"] if isinstance(s, dict)]
