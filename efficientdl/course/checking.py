@@ -3,14 +3,14 @@
 import inspect
 import linecache
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from types import FunctionType, MethodType
 from typing import Any, Never
 
 from efficientdl.course import cards, rules, store
 from efficientdl.course.exercise import Exercise
-from efficientdl.course.outcome import Case, Kind, Outcome
+from efficientdl.course.outcome import Kind, Outcome
 from efficientdl.course.probe import ask_each, judge
 from efficientdl.course.registry import find
 from efficientdl.course.targets import public_case, record, recording
@@ -84,7 +84,7 @@ def lesson(exercise: Exercise, outcome: Outcome) -> cards.Card:
     last = next_hint(exercise)
     text, html = [first], [cards.paragraph(first)]
     if outcome.shown:
-        rows = _rows(outcome.shown)
+        rows = outcome.shown.rows()
         text += ["", cards.table_text(rows), ""]
         html.append(cards.table_html("A case that is not right", rows))
     said = outcome.message[:1].upper() + outcome.message[1:].rstrip(".") + "."
@@ -100,16 +100,6 @@ def next_hint(exercise: Exercise) -> str:
     if seen >= len(exercise.hints):
         return f'All hints are open; `hint("{exercise.id}")` shows them again.'
     return f'`hint("{exercise.id}")` opens hint {seen + 1} of {len(exercise.hints)}.'
-
-
-def _rows(case: Case) -> Sequence[Sequence[str]]:
-    inputs = "\n".join(_assigned(name, text) for name, text in case.inputs)
-    return [["inputs", "target", "yours"], [inputs, case.target, case.yours or "(no value)"]]
-
-
-def _assigned(name: str, text: str) -> str:
-    head, *rest = text.splitlines()
-    return "\n".join([f"{name} = {head}", *(" " * (len(name) + 3) + line for line in rest)])
 
 
 def _names(function: Callable[..., Any]) -> list[str]:

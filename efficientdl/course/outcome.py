@@ -34,6 +34,20 @@ class Case:
     target: str
     yours: str
 
+    def rows(self) -> list[list[str]]:
+        """The case as a table, target and yours side by side; the first row is its head.
+
+        >>> Case((("x", "3"), ("bits", "8")), "24", "").rows()[1]
+        ['x = 3\\nbits = 8', '24', '(no value)']
+        """
+        inputs = "\n".join(_assigned(name, text) for name, text in self.inputs)
+        return [["inputs", "target", "yours"], [inputs, self.target, self.yours or "(no value)"]]
+
+
+def _assigned(name: str, text: str) -> str:
+    head, *rest = text.splitlines() or [""]
+    return "\n".join([f"{name} = {head}", *(" " * (len(name) + 3) + line for line in rest)])
+
 
 @dataclass(frozen=True)
 class Outcome:

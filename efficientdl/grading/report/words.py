@@ -166,9 +166,8 @@ def shown_rows(task: Graded) -> list[list[str]]:
     """The public case as a table: headings, then one row; empty where none is shown."""
     if task.shown is None or task.outcome is Kind.INTERNAL_ERROR:
         return []
-    inputs = "\n".join(_assigned(name, text) for name, text in task.shown.inputs)
-    cells = (inputs, task.shown.target, task.shown.yours or "(no value)")
-    return [["inputs", "target", "yours"], [clean(cell) for cell in cells]]
+    head, cells = task.shown.rows()
+    return [head, [clean(cell) for cell in cells]]
 
 
 def hides_a_case(task: Graded) -> bool:
@@ -250,8 +249,3 @@ def measured(score: Score) -> list[tuple[str, str]]:
 
 def _points(points: int) -> str:
     return "1 point" if points == 1 else f"{points} points"
-
-
-def _assigned(name: str, text: str) -> str:
-    head, *rest = text.splitlines() or [""]
-    return "\n".join([f"{name} = {head}", *(" " * (len(name) + 3) + line for line in rest)])

@@ -32,7 +32,7 @@ NAMES = ("total", "result", "out", "res", "value", "acc", "s", "x", "tmp", "answ
 REMARKS = (
     "multiply everything", "this took me a while", "from the slide on costs", "see the hint",
     "bytes of a float", "count each output once", "not sure about this", "works on my example",
-    "the first part is warm up", "same as above but smaller", "TODO check units", "magic number",
+    "the first part is warm up", "same as above but smaller", "check the units", "magic number",
 )  # fmt: skip
 
 
