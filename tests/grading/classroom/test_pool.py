@@ -156,6 +156,15 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(tmp_path, grading, monkeypa
     assert (grading().kept, len(read_entries(tmp_path / "out"))) == (2, 6)
 
 
+@pytest.fixture
+def interruptible():
+    """What a shell starts in the background ignores an interrupt; here it must be heard."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_keeps_what_is_graded(tmp_path, grading, capsys):
     hand_in(tmp_path / "class", 9)
     calls = []
