@@ -182,6 +182,14 @@ TAMPERED = [
         RAISED,
     ),
     attack(
+        "patched_torch",
+        "import torch\n"
+        "torch.testing.assert_close = lambda *a, **k: None\n"
+        "torch.equal = torch.allclose = lambda *a, **k: True\n" + WRONG,
+        VALUE,
+        LATE,  # importing torch may take all the time that there is
+    ),
+    attack(
         "patched_checks",
         "import efficientdl.course.comparison as c, efficientdl.course.probe as p\n"
         "import efficientdl.course.checking as k, efficientdl.course.targets as t\n"
