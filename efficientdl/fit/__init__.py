@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from efficientdl.fit.history import Epoch as Epoch
     from efficientdl.fit.history import History as History
     from efficientdl.fit.history import Recipe as Recipe
+    from efficientdl.fit.plan import Training as Training
     from efficientdl.fit.schedule import one_cycle as one_cycle
     from efficientdl.fit.training import Diverged as Diverged
     from efficientdl.fit.training import Fitted as Fitted
@@ -27,9 +28,20 @@ _HOME = {
     "History": "history",
     "Epoch": "history",
     "one_cycle": "schedule",
+    "Training": "plan",
 }
 
-__all__ = ["fit", "evaluate", "Fitted", "Recipe", "Diverged", "History", "Epoch", "one_cycle"]
+__all__ = [
+    "fit",
+    "evaluate",
+    "Fitted",
+    "Recipe",
+    "Diverged",
+    "History",
+    "Epoch",
+    "one_cycle",
+    "Training",
+]
 
 
 def __getattr__(name: str) -> object:
