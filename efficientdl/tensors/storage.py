@@ -1,12 +1,15 @@
 """What a sparse tensor costs to store: its values, and the bits that say where they stand.
 
-A zero saves nothing by itself. Four forms are counted, and every one of them is charged for its
-indices: dense (no index, zeros stored), bitmap, compressed rows, and relative index.
+A zero saves nothing by itself. Several forms are counted, and every one of them is charged for its
+indices: dense (no index, zeros stored), bitmap, compressed rows, and relative index, whatever the
+zeros look like; a bitmap of whole groups and a list of patterns, where they are regular. That is
+what regular zeros save: places that need not be told.
 """
 
 from math import ceil, log2
 from typing import NamedTuple
 
+import torch
 from jaxtyping import Bool
 from torch import Tensor
 
@@ -17,7 +20,7 @@ class Storage(NamedTuple):
     """The form that a tensor is stored in.
 
     Attributes:
-        form: `dense`, `bitmap`, `csr` or `relative index`.
+        form: `dense`, `bitmap`, `csr`, `relative index`, `group bitmap` or `patterns`.
         bits: All of it: values and indices.
         index_bits: The indices' part.
     """
@@ -35,6 +38,55 @@ def bitmap_bits(mask: Bool[Tensor, "..."]) -> int:
     4
     """
     return mask.numel()
+
+
+def group_bitmap_bits(mask: Bool[Tensor, "..."]) -> int | None:
+    """Index bits of a bitmap with one bit for each group, where groups stay or go as a whole.
+
+    The largest groups that do are taken: of filters `c_out c_in r s` the filters, kernels `r s` or
+    kernel rows `s`; of a matrix its rows.
+
+    Returns:
+        None where no group but single weights stays or goes as a whole.
+
+    >>> import torch
+    >>> mask = torch.zeros(2, 4, 3, 3, dtype=torch.bool)
+    >>> mask[:, ::2] = True  # every other kernel
+    >>> group_bitmap_bits(mask)
+    8
+
+    Source: Mao, Han, Pool, Li, Liu, Wang and Dally, "Exploring the Granularity of Sparsity in
+    Convolutional Neural Networks", 2017, section 5, on the indices that groups save.
+    """
+    for axis in range(1, mask.ndim):
+        groups = mask.flatten(axis)
+        whole = groups.all(dim=-1) | ~groups.any(dim=-1)
+        if bool(whole.all()):
+            return whole.numel()
+    return None
+
+
+def pattern_bits(mask: Bool[Tensor, "..."]) -> int | None:
+    """Index bits of a list of patterns, and the number of its pattern for each kernel.
+
+    Returns:
+        None where there are no filters `c_out c_in r s` of 2 to 62 weights a kernel.
+
+    >>> mask = torch.zeros(8, 4, 3, 3, dtype=torch.bool)
+    >>> mask[:, :, 1] = True
+    >>> mask[0] = ~mask[0]
+    >>> pattern_bits(mask)  # two patterns of 9 bits, one bit for each of 32 kernels
+    50
+
+    Source: Niu et al., "PatDNN", ASPLOS 2020, section 5, on how pattern-pruned weights are stored.
+    """
+    size = mask.shape[2:].numel()
+    if mask.ndim != 4 or not mask.numel() or not 2 <= size <= 62:
+        return None
+    kernels = mask.flatten(0, 1).flatten(1)
+    codes = (kernels << torch.arange(size, device=mask.device)).sum(dim=1)
+    n_patterns = len(codes.unique())
+    return n_patterns * size + len(kernels) * _bits_for(n_patterns)
 
 
 def csr_bits(mask: Bool[Tensor, "..."]) -> int:
@@ -84,7 +136,7 @@ def relative_index_bits(mask: Bool[Tensor, "..."], *, index_bits: int) -> tuple[
 
 
 def storage_bits(mask: Bool[Tensor, "..."], *, value_bits: int) -> Storage:
-    """The smallest of the four forms that can hold the kept values.
+    """The smallest of the forms that can hold the kept values.
 
     The tensor's shape is known to its layer and is not counted.
 
@@ -101,8 +153,15 @@ def storage_bits(mask: Bool[Tensor, "..."], *, value_bits: int) -> Storage:
     _check.whole("storage_bits", "value_bits", value_bits, 1)
     n_kept = int(mask.count_nonzero())
     forms = [Storage("dense", mask.numel() * value_bits, 0)]
-    for form, index in (("bitmap", bitmap_bits(mask)), ("csr", csr_bits(mask))):
-        forms.append(Storage(form, n_kept * value_bits + index, index))
+    by_index = {
+        "bitmap": bitmap_bits(mask),
+        "csr": csr_bits(mask),
+        "group bitmap": group_bitmap_bits(mask),
+        "patterns": pattern_bits(mask),
+    }
+    for form, index in by_index.items():
+        if index is not None:
+            forms.append(Storage(form, n_kept * value_bits + index, index))
     for index_bits in range(1, 17):
         entries, index = relative_index_bits(mask, index_bits=index_bits)
         forms.append(Storage("relative index", entries * value_bits + index, index))
