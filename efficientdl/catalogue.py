@@ -105,6 +105,21 @@ class Loss(Kind):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Penalty(Kind):
+    """`f(model, *, options) -> scalar`, to be added to the loss: zero at strength zero.
+
+    Attributes:
+        options: What to call it with in the tests.
+        off: The same with every strength zero.
+        prepare: What a network needs before it can be penalized: `f(model) -> model`.
+    """
+
+    options: Options
+    off: Options
+    prepare: Callable[[Any], Any] = lambda model: model
+
+
+@dataclass(frozen=True, kw_only=True)
 class LearningRule(Kind):
     """`step(state, batch, *, generator) -> (state, Report)`.
 

@@ -4,7 +4,7 @@
 simulators all return them, so that a counted MAC can stand beside a simulated cycle.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from html import escape
 from math import inf
 from typing import Self
@@ -94,6 +94,11 @@ _COLUMNS: dict[str, tuple[str, float, int]] = {
 class Report:
     """Costs by layer name. The total is the sum of the rows, never stored beside them.
 
+    Attributes:
+        rows: The cost of each layer, by its name.
+        note: What the figures mean, in a sentence, printed under them: of what a ratio is a
+            share. Two reports with the same rows are equal, whatever their notes say.
+
     >>> report = Report({"conv": Cost(params=9, macs=90), "head": Cost(params=1, macs=10)})
     >>> print(report)
     layer  params  MACs
@@ -104,6 +109,7 @@ class Report:
     """
 
     rows: dict[str, Cost]
+    note: str = field(default="", compare=False)
 
     @property
     def total(self) -> Cost:
@@ -124,7 +130,8 @@ class Report:
     def with_row(self, name: str, **changes: Number | None) -> "Report":
         """The same report with some figures of one row replaced."""
         _check.one_of("Report.with_row", "name", name, self.rows)
-        return Report({**self.rows, name: replace(self.rows[name], **changes)})  # pyright: ignore[reportArgumentType]
+        row = replace(self.rows[name], **changes)  # pyright: ignore[reportArgumentType]
+        return replace(self, rows={**self.rows, name: row})
 
     def table(self) -> list[list[str]]:
         """Heading, one line per layer, total: each a list of printed cells.
@@ -143,14 +150,14 @@ class Report:
         lines = self.table()
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         rule = ["-" * w for w in widths]
-        printed = [lines[0], rule, *lines[1:]]
-        return "\n".join(
+        printed = [
             "  ".join(
                 cell.ljust(w) if i == 0 else cell.rjust(w)
                 for i, (cell, w) in enumerate(zip(line, widths, strict=True))
             ).rstrip()
-            for line in printed
-        )
+            for line in [lines[0], rule, *lines[1:]]
+        ]
+        return "\n".join([*printed, self.note] if self.note else printed)
 
     def _repr_html_(self) -> str:
         head, *body = self.table()
@@ -164,6 +171,7 @@ class Report:
         return (
             "<table><caption>Cost by layer</caption>"
             f"<thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table>"
+            + (f"<p>{escape(self.note)}</p>" if self.note else "")
         )
 
 

@@ -106,6 +106,17 @@ def test_it_prints_as_a_table():
     ]
 
 
+def test_a_note_stands_under_the_table_and_stays_with_the_rows():
+    rows = {"a": Cost(macs=10)}
+    plain, noted = Report(rows), Report(rows, note="removed 4 < 8 units")
+    assert str(noted) == f"{plain}\nremoved 4 < 8 units"
+    assert noted._repr_html_() == f"{plain._repr_html_()}<p>removed 4 &lt; 8 units</p>"
+    assert noted == plain  # a note is about the figures, not one of them
+    changed = noted.with_row("a", macs=5)
+    assert (changed.note, changed.total.macs) == (noted.note, 5)
+    assert (plain.note, noted.total) == ("", plain.total)
+
+
 @settings(max_examples=50)
 @given(REPORTS)
 def test_every_printed_cell_is_in_the_html_once_escaped(report):

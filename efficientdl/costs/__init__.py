@@ -47,6 +47,7 @@ from efficientdl.costs.order import Disagreement, disagreements, macs_against_la
 from efficientdl.costs.paper_memory import paper_running_bytes, paper_training_bytes
 from efficientdl.costs.roofline import Placement, roofline
 from efficientdl.costs.saving import SavingRule, paper_rule, torch_rule
+from efficientdl.costs.side_by_side import Measured, SideBySide, side_by_side
 
 __all__ = [
     "count",
@@ -83,6 +84,9 @@ __all__ = [
     "Latency",
     "Comparison",
     "Ratio",
+    "side_by_side",
+    "SideBySide",
+    "Measured",
     "Machine",
     "measure_machine",
     "roofline",

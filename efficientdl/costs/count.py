@@ -126,7 +126,12 @@ def _again(before: Cost, now: Cost) -> Cost:
     return replace(before + now, params=now.params, weight_bits=now.weight_bits)
 
 
-def _cost(row: _Row, weights: list[nn.Parameter]) -> Cost:
+def _cost(row: _Row, weights: list[nn.Parameter], *, shares: bool) -> Cost:
+    """The cost of a row that stores these weights.
+
+    A layer that knows its own cost and shares a weight with an earlier row would tell of it again:
+    what it stores is counted here instead.
+    """
     seen = Cost(
         params=sum(p.numel() for p in weights),
         macs=row.macs,
@@ -134,7 +139,10 @@ def _cost(row: _Row, weights: list[nn.Parameter]) -> Cost:
         activation_bytes=row.activation_bytes,
         traffic_bytes=row.traffic_bytes,
     )
-    return seen if row.told is None else replace(seen, **row.told.known())  # pyright: ignore[reportArgumentType]
+    told = {} if row.told is None else row.told.known()
+    if shares:
+        told = {name: told[name] for name in told if name not in ("params", "weight_bits")}
+    return replace(seen, **told)  # pyright: ignore[reportArgumentType]
 
 
 @technique(
@@ -178,15 +186,17 @@ def count(model: nn.Module, x: Inputs) -> Report:
     check_inputs("count", model, x)
     tally = _Tally(model)
     run(model, x, tally)
-    return Report({name: _cost(row, weights) for name, row, weights in _with_weights(tally)})
+    return Report(dict(_rows(tally)))
 
 
-def _with_weights(tally: _Tally) -> Iterator[tuple[str, _Row, list[nn.Parameter]]]:
-    """Each row with the weights that no earlier row has; layers never called come last."""
+def _rows(tally: _Tally) -> Iterator[tuple[str, Cost]]:
+    """Each row, with the weights that no earlier row has; layers never called come last."""
     claimed: set[int] = set()
     uncalled = [name for name in tally.modules if name not in tally.rows]
     for name in [*tally.rows, *uncalled]:
-        weights = [p for p in _own_weights(tally.modules[name]) if id(p) not in claimed]
+        own = _own_weights(tally.modules[name])
+        weights = [p for p in own if id(p) not in claimed]
         claimed.update(id(p) for p in weights)
         if weights or name in tally.rows:
-            yield name, tally.rows.get(name, _Row()), weights
+            shares = len(weights) < len(own)
+            yield name, _cost(tally.rows.get(name, _Row()), weights, shares=shares)

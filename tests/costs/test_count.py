@@ -1,5 +1,7 @@
 """Counting a model: by hand, against torch, and on the whole zoo."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import nn
@@ -8,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from efficientdl import models
 from efficientdl.costs import count
+from efficientdl.models.layers.masked import MaskedLinear
 from efficientdl.report import Cost
 
 NAMES = models.names()
@@ -88,6 +91,18 @@ def test_tied_weights_count_once_and_move_twice():
     report = count(model, torch.zeros(1, 8))
     assert report.total.params == 64 + 8 + 8
     assert report.rows["0"].traffic_bytes == report.rows["1"].traffic_bytes == 4 * (72 + 16)
+
+
+def test_a_tied_weight_that_is_masked_is_stored_once():
+    model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8))
+    model[1].weight = model[0].weight
+    mask = torch.arange(64).reshape(8, 8) % 4 == 0
+    alone = count(MaskedLinear(deepcopy(model[0]), mask), torch.zeros(1, 8)).total
+    masked = nn.Sequential(*(MaskedLinear(layer, mask) for layer in model))
+    total = count(masked, torch.zeros(1, 8)).total
+    assert total.params == alone.params + 8  # the other layer's bias
+    assert total.weight_bits == alone.weight_bits + 8 * 32
+    assert total.macs == 2 * alone.macs
 
 
 def test_a_layer_called_twice_works_twice():

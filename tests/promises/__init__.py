@@ -25,6 +25,7 @@ from tests.promises import (
     loss,
     measure,
     network,
+    penalty,
     searcher,
     simulator,
 )
@@ -38,6 +39,7 @@ PROMISES: dict[type[Kind], list[Promise]] = {
     catalogue.Layer: layer.PROMISES,
     catalogue.Network: network.PROMISES,
     catalogue.Loss: loss.PROMISES,
+    catalogue.Penalty: penalty.PROMISES,
     catalogue.LearningRule: learning_rule.PROMISES,
     catalogue.Searcher: searcher.PROMISES,
     catalogue.Kernel: kernel.PROMISES,

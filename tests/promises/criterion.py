@@ -22,7 +22,20 @@ def layer() -> tuple[Tensor, Tensor, Statistics]:
     weight = torch.randn(12, 16, generator=rng, dtype=torch.float64)
     x = torch.randn(64, 16, generator=rng, dtype=torch.float64)
     y = x @ weight.T
-    return weight, x, {"grad": y.T @ x / len(x), "input_norm": x.norm(dim=0)}
+    hessian = x.T @ x / len(x)  # of each row of the weight, the same for all
+    inverse = torch.linalg.inv(hessian)
+    return (
+        weight,
+        x,
+        {
+            "grad": y.T @ x / len(x),
+            "hessian_diagonal": hessian.diagonal().expand_as(weight),
+            "inverse_hessian_diagonal": inverse.diagonal(),
+            "input_norm": x.norm(dim=0),
+            "activations": y,
+            "sensitivity_variance": x.var(dim=0, correction=0).expand_as(weight) / len(weight),
+        },
+    )
 
 
 def error_of(scores: Tensor, sparsity: float) -> float:
