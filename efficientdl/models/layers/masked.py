@@ -19,7 +19,7 @@ from efficientdl.tensors import Storage, storage_bits
 class MaskedLinear(nn.Linear):
     """A linear layer that uses only the weights that its mask keeps.
 
-    It takes over the parameters of the layer that it is made from, which stays as it was.
+    It takes over the parameters of the layer that it is made from: give it a copy to keep that.
 
     Args:
         layer: The layer to take over.
@@ -41,6 +41,15 @@ class MaskedLinear(nn.Linear):
     def forward(self, input: Float[Tensor, "*batch c_in"]) -> Float[Tensor, "*batch c_out"]:
         return functional.linear(input, self.weight * self.mask, self.bias)
 
+    def train(self, mode: bool = True) -> "MaskedLinear":
+        """Change the mode; in evaluation mode dropped weights are stored as zeros.
+
+        In evaluation torch's Transformer layers read this weight themselves, without the mask.
+        """
+        if not mode:
+            self.weight.data.mul_(self.mask)
+        return super().train(mode)
+
     def storage(self) -> Storage:
         """The smallest form that holds the weights that stay, index bits included."""
         return storage_bits(self.mask, value_bits=8 * self.weight.element_size())
@@ -56,7 +65,7 @@ class MaskedLinear(nn.Linear):
 class MaskedConv2d(nn.Conv2d):
     """A convolution that uses only the weights that its mask keeps.
 
-    It takes over the parameters of the layer that it is made from, which stays as it was.
+    It takes over the parameters of the layer that it is made from: give it a copy to keep that.
 
     Args:
         layer: The layer to take over.
@@ -113,7 +122,7 @@ def _take_over(masked: Masked, layer: nn.Linear | nn.Conv2d, mask: Tensor) -> No
     masked.weight = layer.weight
     masked.bias = layer.bias  # pyright: ignore[reportAttributeAccessIssue]
     masked.register_buffer("mask", mask.clone())
-    masked.train(layer.training)
+    masked.training = layer.training
 
 
 def _cost(masked: Masked, y_shape: tuple[int, ...]) -> Cost:

@@ -141,6 +141,30 @@ def test_the_mask_is_saved_with_the_weights():
     assert f"kept={int(mask_of(linear).sum())} of 24" in repr(masked)
 
 
+def test_in_torchs_fused_encoder_dropped_weights_stay_out():
+    """In evaluation torch's layer reads the weight itself and never calls the masked layer."""
+    encoder = drawn(nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True))
+    for name in ("linear1", "linear2"):
+        layer = encoder.get_submodule(name)
+        setattr(encoder, name, MaskedLinear(layer, mask_of(layer)))
+    assert encoder.linear1.weight[~encoder.linear1.mask].any()  # as after loading a dense network
+    x = torch.randn(2, 5, 8, generator=gen(2))
+    slow = encoder.train()(x)
+    with torch.no_grad():
+        fused = encoder.eval()(x)
+    # 1e-5: the fused kernel sums in another order
+    torch.testing.assert_close(fused, slow, rtol=1e-5, atol=1e-5)
+    assert not encoder.linear1.weight[~encoder.linear1.mask].any()
+
+
+def test_made_from_a_layer_in_evaluation_it_leaves_that_alone():
+    layer = drawn(nn.Linear(3, 2)).eval()
+    before = layer.weight.detach().clone()
+    masked = MaskedLinear(layer, torch.zeros(2, 3, dtype=torch.bool))
+    assert not masked.training
+    torch.testing.assert_close(layer.weight.detach(), before, rtol=0, atol=0)
+
+
 def test_a_mask_of_another_shape_is_named():
     with pytest.raises(
         ValueError, match=r"MaskedLinear: mask must have the weight's shape \(4, 6\)"

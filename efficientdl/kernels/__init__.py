@@ -1,0 +1,10 @@
+"""Kernels: the loops that do the work, in Numba, each beside its plain NumPy reference.
+
+Three functions stand together in each file: `name`, which is fast, `name_reference`, which is
+plain enough to be believed, and `name_cost`, which knows MACs and bytes from the shapes. Arrays go
+in and come out; torch is not needed here. Nothing is compiled before the first call.
+"""
+
+from efficientdl.kernels.csr import csr_matmul, csr_matmul_cost, csr_matmul_reference
+
+__all__ = ["csr_matmul", "csr_matmul_cost", "csr_matmul_reference"]
