@@ -6,7 +6,98 @@ calling one function after the other. An option that may differ from layer to la
 value, or a policy `{layer name: value}`.
 """
 
-from efficientdl.compression.pruning import prune
-from efficientdl.compression.quantization import quantize_weights
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = ["prune", "quantize_weights"]
+if TYPE_CHECKING:
+    from efficientdl.compression.lowrank import Energy as Energy
+    from efficientdl.compression.lowrank import MacBudget as MacBudget
+    from efficientdl.compression.lowrank import Share as Share
+    from efficientdl.compression.lowrank import Vbmf as Vbmf
+    from efficientdl.compression.lowrank import factorize_channel as factorize_channel
+    from efficientdl.compression.lowrank import factorize_cp as factorize_cp
+    from efficientdl.compression.lowrank import factorize_spatial as factorize_spatial
+    from efficientdl.compression.lowrank import factorize_svd as factorize_svd
+    from efficientdl.compression.lowrank import factorize_tucker as factorize_tucker
+    from efficientdl.compression.pruning import dynamic_surgery as dynamic_surgery
+    from efficientdl.compression.pruning import gate_channels as gate_channels
+    from efficientdl.compression.pruning import lottery_ticket as lottery_ticket
+    from efficientdl.compression.pruning import merge_neurons as merge_neurons
+    from efficientdl.compression.pruning import optimal_brain_surgeon as optimal_brain_surgeon
+    from efficientdl.compression.pruning import prune as prune
+    from efficientdl.compression.pruning import prune_balanced as prune_balanced
+    from efficientdl.compression.pruning import prune_channels as prune_channels
+    from efficientdl.compression.pruning import prune_gradually as prune_gradually
+    from efficientdl.compression.pruning import prune_iteratively as prune_iteratively
+    from efficientdl.compression.pruning import prune_n_of_m as prune_n_of_m
+    from efficientdl.compression.pruning import prune_patterns as prune_patterns
+    from efficientdl.compression.pruning import rewound_ticket as rewound_ticket
+    from efficientdl.compression.pruning import select_channels as select_channels
+    from efficientdl.compression.pruning import train_prune_retrain as train_prune_retrain
+    from efficientdl.compression.quantization import quantize_weights as quantize_weights
+
+_HOME = {
+    "prune": "pruning",
+    "prune_channels": "pruning",
+    "prune_n_of_m": "pruning",
+    "prune_patterns": "pruning",
+    "prune_balanced": "pruning",
+    "optimal_brain_surgeon": "pruning",
+    "select_channels": "pruning",
+    "merge_neurons": "pruning",
+    "gate_channels": "pruning",
+    "train_prune_retrain": "pruning",
+    "prune_iteratively": "pruning",
+    "prune_gradually": "pruning",
+    "dynamic_surgery": "pruning",
+    "lottery_ticket": "pruning",
+    "rewound_ticket": "pruning",
+    "factorize_svd": "lowrank",
+    "factorize_spatial": "lowrank",
+    "factorize_channel": "lowrank",
+    "factorize_cp": "lowrank",
+    "factorize_tucker": "lowrank",
+    "Energy": "lowrank",
+    "MacBudget": "lowrank",
+    "Share": "lowrank",
+    "Vbmf": "lowrank",
+    "quantize_weights": "quantization",
+}
+
+__all__ = [
+    "prune",
+    "prune_channels",
+    "prune_n_of_m",
+    "prune_patterns",
+    "prune_balanced",
+    "optimal_brain_surgeon",
+    "select_channels",
+    "merge_neurons",
+    "gate_channels",
+    "train_prune_retrain",
+    "prune_iteratively",
+    "prune_gradually",
+    "dynamic_surgery",
+    "lottery_ticket",
+    "rewound_ticket",
+    "factorize_svd",
+    "factorize_spatial",
+    "factorize_channel",
+    "factorize_cp",
+    "factorize_tucker",
+    "Energy",
+    "MacBudget",
+    "Share",
+    "Vbmf",
+    "quantize_weights",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        return getattr(import_module(f"efficientdl.compression.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'efficientdl.compression' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -17,7 +17,9 @@ WeightLayer = FloatLayer | QuantizedLinear | QuantizedConv2d
 def weight_layers(caller: str, model: nn.Module) -> dict[str, WeightLayer]:
     """The linear layers and convolutions of a model, by name, masked and quantized ones too.
 
-    A layer that is used under two names is listed under the first.
+    A layer that is used under two names is listed under the first. The linear layer inside torch's
+    attention is not listed: attention reads its weight and never calls it, so another layer in its
+    place would not be heard.
 
     Args:
         caller: Who asks, for the error.
@@ -31,8 +33,9 @@ def weight_layers(caller: str, model: nn.Module) -> dict[str, WeightLayer]:
     ['0', '2']
     """
     _check.kind(caller, "model", model, nn.Module)
+    inner = {id(m.out_proj) for m in model.modules() if isinstance(m, nn.MultiheadAttention)}
     named = model.named_modules()
-    found = {name: layer for name, layer in named if isinstance(layer, WeightLayer)}
+    found = {n: m for n, m in named if isinstance(m, WeightLayer) and id(m) not in inner}
     if not found:
         rule = "must have a Linear or Conv2d layer"
         _check.fail(caller, "model", rule, type(model).__name__)
@@ -94,7 +97,7 @@ def put(model: nn.Module, layers: Mapping[str, nn.Module]) -> nn.Module:
         return layers[""]
     new = {id(model.get_submodule(name)): layer for name, layer in layers.items()}
     for parent in list(model.modules()):
-        for child_name, child in list(parent.named_children()):
+        for child_name, child in list(parent._modules.items()):  # a child under two names, twice
             if id(child) in new:
                 setattr(parent, child_name, new[id(child)])
     return model

@@ -59,3 +59,20 @@ def test_a_layer_is_replaced_in_every_place():
     assert changed[1][1] is new
     assert changed[2] is last
     torch.testing.assert_close(put(shared, {"": new}).weight, new.weight)
+
+
+def test_a_layer_under_two_names_of_one_parent_is_replaced_under_both():
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = self.second = nn.Linear(2, 2)
+
+    new = nn.Linear(2, 2)
+    model = put(Twice(), {"first": new})
+    assert model.first is new
+    assert model.second is new
+
+
+def test_the_layer_that_attention_reads_is_not_listed():
+    model = nn.ModuleDict({"attend": nn.MultiheadAttention(4, 2), "head": nn.Linear(4, 2)})
+    assert list(weight_layers("prune", model)) == ["head"]

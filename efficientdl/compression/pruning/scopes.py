@@ -48,10 +48,10 @@ def globally(
         scores: How much each weight is worth keeping, by layer.
         kept: What earlier pruning left, by layer.
         sparsity: Share of zeros, 0..1, by layer: one number for all of them.
+        granularity: Which weights go together.
 
     Raises:
         BadValue: The layers' shares differ.
-        granularity: Which weights go together.
 
     >>> import torch
     >>> from efficientdl.tensors import PerGroup
@@ -62,7 +62,7 @@ def globally(
     """
     shares = set(sparsity.values())
     if len(shares) != 1:
-        _check.fail("prune", "sparsity", "must be one number for all layers", dict(sparsity))
+        _check.fail("globally", "sparsity", "must be one number for all layers", dict(sparsity))
     masks = keep_largest_together(
         list(scores.values()),
         sparsity=shares.pop(),

@@ -29,7 +29,7 @@ def zeros(layer):
 
 
 @settings(deadline=None, max_examples=25)
-@given(sparsity=st.floats(0, 1))
+@given(sparsity=st.floats(0, 1, exclude_max=True))
 def test_every_layer_has_exactly_the_zeros_asked_for(sparsity):
     pruned, _ = prune(network(), X, sparsity=sparsity)
     for name, n in (("0", 216), ("4", 80)):
@@ -154,15 +154,17 @@ def test_the_model_given_keeps_even_its_gradients_and_flags():
 
 def test_bad_values_are_named():
     model = network()
-    with pytest.raises(ValueError, match=r"prune: sparsity must be in \[0, 1\], got 1.5"):
+    with pytest.raises(ValueError, match=r"prune: sparsity must be in \[0, 1\), got 1.5"):
         prune(model, X, sparsity=1.5)
-    with pytest.raises(ValueError, match=r"prune: sparsity must be in \[0, 1\], got -1"):
+    with pytest.raises(ValueError, match=r"prune: sparsity must be in \[0, 1\), got 1.0"):
+        prune(model, X, sparsity=1.0)
+    with pytest.raises(ValueError, match=r"prune: sparsity must be in \[0, 1\), got -1"):
         prune(model, X, sparsity={"0": -1})
     with pytest.raises(
         ValueError, match=r"prune: layer named in sparsity must be one of 0, 4, got 'head'"
     ):
         prune(model, X, sparsity={"head": 0.5})
-    with pytest.raises(ValueError, match=r"prune: sparsity must be one number for all layers"):
+    with pytest.raises(ValueError, match=r"globally: sparsity must be one number for all"):
         prune(model, X, sparsity={"0": 0.1, "4": 0.2}, scope=globally)
     with pytest.raises(ValueError, match=r"prune: criterion must give layer '0' scores of its wei"):
         prune(model, X, sparsity=0.5, criterion=lambda weight, **_: magnitude(weight)[0])
@@ -175,3 +177,18 @@ def test_bad_values_are_named():
         prune(nn.ReLU(), X, sparsity=0.5)
     with pytest.raises(TypeError, match=r"prune: sparsity must be a number, got 'half'|'sparsity'"):
         prune(model, X, sparsity="half")
+
+
+def test_what_is_no_number_is_named():
+    model = network()
+    with torch.no_grad():
+        model[4].weight[2, 3] = float("nan")
+    with pytest.raises(
+        ValueError, match=r"prune: model must hold finite weights in layer '4', got nan"
+    ):
+        prune(model, X, sparsity=0.5)
+    prune(model, X, sparsity={"0": 0.5})  # a layer that is left alone may hold what it likes
+    with pytest.raises(
+        ValueError, match=r"prune: criterion must give layer '0' scores that are numbers, got nan"
+    ):
+        prune(network(), X, sparsity=0.5, criterion=lambda weight, **_: weight * float("nan"))

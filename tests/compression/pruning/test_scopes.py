@@ -38,5 +38,5 @@ def test_one_layer_is_pruned_alike_by_both():
 
 
 def test_globally_wants_one_number():
-    with pytest.raises(ValueError, match=r"prune: sparsity must be one number for all layers, got"):
+    with pytest.raises(ValueError, match=r"globally: sparsity must be one number for all"):
         globally(SCORES, KEPT, {"conv": 0.5, "head": 0.6}, ONE)

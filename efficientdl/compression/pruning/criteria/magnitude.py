@@ -1,8 +1,4 @@
-"""Criteria: a score for each weight, the larger the more worth keeping.
-
-A criterion gets the weight, and whatever it names of what is known about the layer; it swallows
-the rest, so that one driver calls all of them alike.
-"""
+"""Magnitude: how large a weight is."""
 
 from jaxtyping import Float
 from torch import Tensor

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from efficientdl.compression.pruning import magnitude
+from efficientdl.compression.pruning.criteria import magnitude
 from efficientdl.protocols import Criterion
 from efficientdl.tensors import PerGroup, keep_largest
 
