@@ -176,7 +176,7 @@ def _cells(series: Heatmap, layout: Frame) -> str:
             drawn.append(
                 tag("rect", x=left, y=top, width=right - left, height=bottom - top, fill=colour)
             )
-            if lettering.width(labels[i][j], LABEL_PX) < right - left:
+            if labels[i][j] and lettering.width(labels[i][j], LABEL_PX) < right - left:
                 spot = {"x": (left + right) / 2, "y": (top + bottom) / 2 + 4}
                 drawn.append(tag("text", labels[i][j], **spot, fill=ink_on(colour)))
     return group("g", drawn, text_anchor="middle", font_size=LABEL_PX)
