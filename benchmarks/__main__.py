@@ -11,7 +11,7 @@ from benchmarks import runner
 from efficientdl import _check
 from efficientdl.progress import progress
 
-NAMES = ("counting", "grading", "zoo")
+NAMES = ("compression", "counting", "grading", "zoo")
 REPEATS = 20
 RESULTS = Path(__file__).parent / "results"
 
@@ -19,7 +19,7 @@ RESULTS = Path(__file__).parent / "results"
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all")
-    parser.add_argument("--repeats", type=int, help="turns of each contest (20; grading 3)")
+    parser.add_argument("--repeats", type=int, help="turns (20; grading 3; compression none)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where to store the results")
     args = parser.parse_args()
     try:

@@ -15,7 +15,8 @@ import psutil
 from efficientdl import _check
 from efficientdl.course.execute import static_environment
 
-PEERS = {"nbgrader": "nbgrader", "otter": "otter-grader"}  # what is imported, what is installed
+# What is imported, and what is installed for it.
+PEERS = {"nbgrader": "nbgrader", "otter": "otter-grader", "torch_pruning": "torch-pruning"}
 _ERROR = re.compile(r"[\w.]*(Error|Exception|Timeout)\b:? ")
 
 
