@@ -30,7 +30,7 @@ def test_it_takes_under_three_tenths_of_a_second():
 
 
 @pytest.mark.parametrize(
-    "module", ["search", "report", "catalogue", "progress", "_files", "_check"]
+    "module", ["search", "kernels", "report", "catalogue", "progress", "_files", "_check"]
 )
 def test_the_lowest_floors_need_no_torch(module):
     code = f"import sys, efficientdl.{module}; assert 'torch' not in sys.modules"
