@@ -27,8 +27,9 @@ def _matrix(rng: np.random.Generator) -> Arguments:
 
 
 def _spectrum(rng: np.random.Generator) -> Arguments:
-    singular = np.sort(rng.exponential(size=int(rng.integers(4, 15))))[::-1].copy()
-    return singular, float(rng.uniform(0.2, 0.99))
+    # long enough that no other rule hits the same rank by chance
+    singular = np.sort(rng.exponential(size=int(rng.integers(20, 40))))[::-1].copy()
+    return singular, float(rng.uniform(0.6, 0.97))
 
 
 def _layer(rng: np.random.Generator) -> Arguments:
