@@ -147,32 +147,55 @@ class Report:
         return lines
 
     def __str__(self) -> str:
-        lines = self.table()
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        rule = ["-" * w for w in widths]
-        printed = [
-            "  ".join(
-                cell.ljust(w) if i == 0 else cell.rjust(w)
-                for i, (cell, w) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in [lines[0], rule, *lines[1:]]
-        ]
-        return "\n".join([*printed, self.note] if self.note else printed)
+        printed = table_text(self.table())
+        return f"{printed}\n{self.note}" if self.note else printed
 
     def _repr_html_(self) -> str:
-        head, *body = self.table()
-        cells = "".join(f'<th scope="col">{escape(h)}</th>' for h in head)
-        lines = "".join(
-            f'<tr><th scope="row">{escape(line[0])}</th>'
-            + "".join(f"<td>{escape(cell)}</td>" for cell in line[1:])
-            + "</tr>"
-            for line in body
-        )
-        return (
-            "<table><caption>Cost by layer</caption>"
-            f"<thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table>"
-            + (f"<p>{escape(self.note)}</p>" if self.note else "")
-        )
+        note = f"<p>{escape(self.note)}</p>" if self.note else ""
+        return table_html(self.table(), caption="Cost by layer") + note
+
+
+def table_text(lines: list[list[str]]) -> str:
+    """A table as text: names to the left, figures to the right, a rule under the heading.
+
+    Args:
+        lines: Heading and rows, each a list of printed cells.
+
+    >>> print(table_text([["layer", "MACs"], ["conv", "90"]]))
+    layer  MACs
+    -----  ----
+    conv     90
+    """
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rule = ["-" * w for w in widths]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(w) if i == 0 else cell.rjust(w)
+            for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in [lines[0], rule, *lines[1:]]
+    )
+
+
+def table_html(lines: list[list[str]], *, caption: str) -> str:
+    """A table as HTML, with a caption and headings that a screen reader can name.
+
+    Args:
+        lines: Heading and rows, each a list of printed cells.
+        caption: What the table shows.
+    """
+    head, *body = lines
+    cells = "".join(f'<th scope="col">{escape(h)}</th>' for h in head)
+    rows = "".join(
+        f'<tr><th scope="row">{escape(line[0])}</th>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in line[1:])
+        + "</tr>"
+        for line in body
+    )
+    return (
+        f"<table><caption>{escape(caption)}</caption>"
+        f"<thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table>"
+    )
 
 
 def _times(old: Number, new: Number) -> float:

@@ -7,7 +7,6 @@ are not zero, the bits that they are stored in, and the time of a run. One table
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from efficientdl import _check
 from efficientdl.costs.count import count
 from efficientdl.costs.latency import Comparison, Latency, compare
 from efficientdl.costs.trace import Inputs, arguments, check_inputs
+from efficientdl.report import table_html, table_text
 
 _HEAD = ["network", "params", "kept", "MACs", "dense KiB", "stored KiB", "latency ms"]
 _HEAD += ["quartiles", "times faster"]
@@ -87,30 +87,10 @@ class SideBySide:
         return [name, *counts, *sizes, middle, f"{low} to {high}", faster]
 
     def __str__(self) -> str:
-        lines = self.table()
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        lines.insert(1, ["-" * width for width in widths])
-        return "\n".join(
-            "  ".join(
-                cell.rjust(width) if i else cell.ljust(width)
-                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in lines
-        )
+        return table_text(self.table())
 
     def _repr_html_(self) -> str:
-        head, *body = self.table()
-        cells = "".join(f'<th scope="col">{escape(h)}</th>' for h in head)
-        lines = "".join(
-            f'<tr><th scope="row">{escape(line[0])}</th>'
-            + "".join(f"<td>{escape(cell)}</td>" for cell in line[1:])
-            + "</tr>"
-            for line in body
-        )
-        return (
-            "<table><caption>Networks side by side</caption>"
-            f"<thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table>"
-        )
+        return table_html(self.table(), caption="Networks side by side")
 
 
 def side_by_side(
