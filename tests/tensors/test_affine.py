@@ -12,7 +12,9 @@ from efficientdl.tensors import (
     PerChannel,
     PerGroup,
     PerTensor,
+    QParams,
     affine,
+    as_signed,
     choose_qparams,
     dequantize,
     fake_quantize,
@@ -116,7 +118,8 @@ def test_symmetric_equals_numpy_and_keeps_zero_exact(x, bits, granularity):
     # A value midway between two levels may go either way: its quotient is one rounding apart.
     away = np.abs(ours.numpy() - signed) > 0
     midway = np.abs(np.abs(groups / np.where(scale == 0, 1, scale)) % 1 - 0.5) < 1e-6
-    assert not (away & ~midway).any()
+    constant = groups.max(axis=1, keepdims=True) == groups.min(axis=1, keepdims=True)
+    assert not (away & ~midway & ~constant).any()  # a constant's step is its own: see below
     zeros = dequantize(
         quantize(x * 0, qparams, granularity=granularity), qparams, granularity=granularity
     )
@@ -170,3 +173,95 @@ def test_bad_values_are_named():
         fake_quantize(x, low=0, high=1, n_levels=1)
     with pytest.raises(ValueError, match=r"fake_quantize: low must not be above high"):
         fake_quantize(x, low=2, high=1, n_levels=4)
+
+
+CONSTANTS = st.floats(-(2.0**99), 2.0**99, width=32, allow_subnormal=False)
+
+
+@settings(deadline=None)
+@given(value=CONSTANTS, rule=RULES, bits=st.integers(2, 16), granularity=GRANULARITIES)
+def test_a_constant_tensor_comes_back_exactly(value, rule, bits, granularity):
+    x = torch.full((4, 8), value)
+    qparams = choose_qparams(x, bits=bits, granularity=granularity, rule=rule)
+    for each in (qparams, as_signed(qparams)):
+        codes = quantize(x, each, granularity=granularity)
+        assert torch.equal(dequantize(codes, each, granularity=granularity), x)
+
+
+@settings(deadline=None, max_examples=50)
+@given(x=WEIGHTS, rule=RULES, bits=st.integers(2, 16), granularity=GRANULARITIES)
+def test_signed_codes_are_the_same_levels_counted_from_elsewhere(x, rule, bits, granularity):
+    x = torch.from_numpy(x)
+    unsigned = choose_qparams(x, bits=bits, granularity=granularity, rule=rule)
+    signed = as_signed(unsigned)
+    codes, others = (quantize(x, q, granularity=granularity) for q in (unsigned, signed))
+    shift = unsigned.n_levels // 2
+    assert -(2 ** (bits - 1)) <= signed.lowest <= int(others.min())
+    assert int(others.max()) < 2 ** (bits - 1)
+    assert signed.bits == bits
+    # where a value is midway between levels, the two quotients may round to either
+    assert bool(((codes.long() - shift - others.long()).abs() <= 1).all())
+    values = dequantize(others, signed, granularity=granularity)
+    direct = dequantize(codes, unsigned, granularity=granularity)
+    assert bool(((values - x).abs() <= (direct - x).abs() + 1e-9 * signed.scale.max()).all())
+    if rule is symmetric:
+        assert not signed.zero_point.any()
+
+
+def test_one_bit_has_two_levels():
+    x = torch.tensor([-1.0, -0.2, 0.9, 3.0])
+    for rule in (affine, min_max):
+        qparams = choose_qparams(x, bits=1, granularity=PerTensor(), rule=rule)
+        assert set(quantize(x, qparams, granularity=PerTensor()).tolist()) == {0, 1}
+        signed = quantize(x, as_signed(qparams), granularity=PerTensor())
+        assert set(signed.tolist()) == {-1, 0}
+
+
+@pytest.mark.parametrize("rule", [symmetric, affine, min_max])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_what_is_no_finite_number_is_named(rule, bad):
+    with pytest.raises(ValueError, match=rf"{rule.__name__}: x must hold finite .* got {bad}"):
+        choose_qparams(torch.tensor([1.0, bad, 2.0]), bits=4, granularity=PerTensor(), rule=rule)
+    with pytest.raises(ValueError, match=rf"{rule.__name__}: bits must be .* 16\], got 33"):
+        choose_qparams(torch.ones(2), bits=33, granularity=PerTensor(), rule=rule)
+
+
+@settings(deadline=None, max_examples=50)
+@given(x=WEIGHTS, bits=st.integers(1, 12), granularity=st.sampled_from([PerTensor(), PerChannel()]))
+def test_the_bounds_of_min_max_hold(x, bits, granularity):
+    """Every value is coded within half a step, none outside; both ends are values of the group."""
+    weight = torch.from_numpy(x)
+    qparams = choose_qparams(weight, bits=bits, granularity=granularity, rule=min_max)
+    codes = quantize(weight, qparams, granularity=granularity)
+    values = dequantize(codes, qparams, granularity=granularity).numpy()
+    axis = None if granularity == PerTensor() else 1
+    low, high = x.min(axis=axis, keepdims=True), x.max(axis=axis, keepdims=True)
+    step = (high - low) / (2**bits - 1)
+    # 1e-9 of values up to 100: the quotient is rounded in float64
+    assert (np.abs(values - x) <= step / 2 + 1e-9).all()
+    assert (values >= low - 1e-9).all()
+    assert (values <= high + 1e-9).all()
+    np.testing.assert_allclose(values.min(axis=axis, keepdims=True), low, atol=1e-9)
+    np.testing.assert_allclose(values.max(axis=axis, keepdims=True), high, atol=1e-9)
+
+
+def test_a_value_between_two_levels_goes_to_the_even_code():
+    steps = np.arange(-3.5, 4.0, 1.0)  # halves, exact in floats
+    x = torch.from_numpy(steps) / 4
+    qparams = QParams(torch.tensor([[0.25]]).double(), torch.zeros(1, 1).double(), 16, -8)
+    codes = quantize(x, qparams, granularity=PerTensor())
+    np.testing.assert_array_equal(codes, [-4, -2, -2, 0, 0, 2, 2, 4])
+    ours = fake_quantize(x, low=-2.0, high=1.75, n_levels=16)
+    np.testing.assert_array_equal(ours, dequantize(codes, qparams, granularity=PerTensor()))
+
+
+@pytest.mark.parametrize("n_levels", [2, 15, 256, 65536])
+@pytest.mark.parametrize("lowest", [0, -2])
+def test_what_lies_outside_takes_the_end_code(n_levels, lowest):
+    if lowest and n_levels == 256:
+        lowest = -128
+    qparams = QParams(torch.ones(1, 1), torch.zeros(1, 1), n_levels, lowest)
+    highest = lowest + n_levels - 1
+    x = torch.tensor([-1e6, lowest - 1.0, lowest, highest, highest + 1.0, 1e6])
+    codes = quantize(x, qparams, granularity=PerTensor())
+    np.testing.assert_array_equal(codes, [lowest] * 3 + [highest] * 3)
