@@ -42,7 +42,8 @@ class Quantized(nn.Module):
         super().__init__()
         weight = layer.weight.detach()
         masked = isinstance(layer, MaskedLinear | MaskedConv2d)
-        self.granularity, self.n_levels = granularity, qparams.n_levels
+        self.granularity = granularity
+        self.n_levels, self.lowest = qparams.n_levels, qparams.lowest
         self.register_buffer("codes", quantize(weight, qparams, granularity=granularity))
         self.register_buffer("scale", qparams.scale.detach().to(weight.dtype))
         self.register_buffer("zero_point", qparams.zero_point.detach().to(weight.dtype))
@@ -52,8 +53,8 @@ class Quantized(nn.Module):
 
     @property
     def qparams(self) -> QParams:
-        """Scales, zero points and number of levels."""
-        return QParams(self.scale, self.zero_point, self.n_levels)
+        """Scales, zero points, number of levels and lowest code."""
+        return QParams(self.scale, self.zero_point, self.n_levels, self.lowest)
 
     @property
     def bits(self) -> int:
@@ -75,7 +76,8 @@ class Quantized(nn.Module):
         every = torch.ones_like(self.codes, dtype=torch.bool)
         values = storage_bits(every if self.mask is None else self.mask, value_bits=self.bits)
         float_bits = 8 * self.scale.element_size()
-        if bool((self.zero_point == (self.n_levels - 1) / 2).all()):
+        middle = self.lowest + (self.n_levels - 1) / 2
+        if bool((self.zero_point == middle).all()):
             zero_point_bits = 0
         elif bool((self.zero_point == self.zero_point.round()).all()):
             zero_point_bits = self.bits

@@ -22,6 +22,7 @@ from efficientdl.tensors import (
     quantize,
     symmetric,
 )
+from efficientdl.tensors.affine import as_signed
 from tests.models.layers.test_masked import CONVS, drawn, gen, mask_of
 
 
@@ -54,6 +55,21 @@ def test_linear_equals_a_dense_one_rounded_in_numpy():
     x = torch.randn(3, 2, 7, generator=gen(2))
     torch.testing.assert_close(quantized(linear)(x), rounded(linear)(x))
     assert quantized(linear).cost((3, 2, 7)).macs == 3 * 2 * 7 * 5
+
+
+@pytest.mark.parametrize("rule", [symmetric, affine])
+@pytest.mark.parametrize("bits", [4, 8, 12])
+def test_signed_codes_stand_for_the_same_weight(bits, rule):
+    linear = drawn(nn.Linear(7, 5))
+    qparams = choose_qparams(linear.weight.detach(), bits=bits, granularity=PerChannel(), rule=rule)
+    unsigned = QuantizedLinear(linear, qparams, granularity=PerChannel())
+    signed = QuantizedLinear(linear, as_signed(qparams), granularity=PerChannel())
+    assert int(signed.codes.min()) < 0
+    torch.testing.assert_close(signed.weight, unsigned.weight)
+    assert signed.qparams.lowest == as_signed(qparams).lowest
+    assert signed.storage() == unsigned.storage()
+    again = quantize(signed.weight, signed.qparams, granularity=PerChannel())
+    np.testing.assert_array_equal(again, signed.codes)
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 8])
