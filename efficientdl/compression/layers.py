@@ -6,12 +6,14 @@ from typing import TypeVar
 from torch import nn
 
 from efficientdl import _check
+from efficientdl.models.layers.coded import Coded
 from efficientdl.models.layers.quantized import QuantizedConv2d, QuantizedLinear
+from efficientdl.models.layers.shared_weight import SharedConv2d, SharedLinear
 from efficientdl.protocols import Policy
 
 V = TypeVar("V")
 FloatLayer = nn.Linear | nn.Conv2d
-WeightLayer = FloatLayer | QuantizedLinear | QuantizedConv2d
+WeightLayer = FloatLayer | QuantizedLinear | QuantizedConv2d | SharedLinear | SharedConv2d | Coded
 
 
 def weight_layers(caller: str, model: nn.Module) -> dict[str, WeightLayer]:
@@ -49,7 +51,7 @@ def demand_floats(caller: str, name: str, layer: WeightLayer) -> FloatLayer:
         BadValue: It holds integer codes, or shapes alone.
     """
     if not isinstance(layer, FloatLayer):
-        rule = f"must not be quantized yet: layer {name!r} holds integer codes"
+        rule = f"must not be quantized yet: layer {name!r} holds codes"
         _check.fail(caller, "model", rule, type(layer).__name__)
     if layer.weight.is_meta:
         rule = f"must hold values: layer {name!r} is on the meta device, which has shapes alone"

@@ -6,15 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from efficientdl import _check
 from efficientdl.catalogue import Compressor, technique
-from efficientdl.compression.layers import (
-    FloatLayer,
-    demand_floats,
-    for_each,
-    put,
-    weight_layers,
-)
+from efficientdl.compression.layers import FloatLayer, demand_floats, put, weight_layers
+from efficientdl.compression.quantization.quantizable import demand_bits, demand_input
 from efficientdl.costs.count import count
 from efficientdl.models.layers.quantized import QuantizedConv2d, QuantizedLinear
 from efficientdl.protocols import Policy, Result
@@ -59,7 +53,8 @@ def quantize_weights(
             survey's own.
 
     Raises:
-        BadValue: A layer is quantized already, or there is none to quantize.
+        BadValue: A layer cannot be quantized, as an embedding or an LSTM cannot, or is quantized
+            already; a weight is no finite number; or there is no layer to quantize.
 
     >>> model = nn.Sequential(nn.Linear(64, 4), nn.ReLU(), nn.Linear(4, 2))
     >>> small, report = quantize_weights(model, torch.zeros(1, 64), bits=4)
@@ -70,10 +65,8 @@ def quantize_weights(
     Integer-Arithmetic-Only Inference", CVPR 2018, section 2.1; the survey's equation 2 in section
     2.3; lab 00.
     """
-    every = weight_layers("quantize_weights", model)
-    wanted = for_each("quantize_weights", "bits", bits, every)
-    for n_bits in wanted.values():
-        _check.whole("quantize_weights", "bits", n_bits, 1, 16)
+    wanted = demand_bits("quantize_weights", "bits", bits, model, allowed=range(1, 17))
+    demand_input("quantize_weights", model, x)
     ours = deepcopy(model)
     layers = weight_layers("quantize_weights", ours)
     new = {}
