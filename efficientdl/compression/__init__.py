@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from efficientdl.compression.distillation import Match as Match
+    from efficientdl.compression.distillation import distil as distil
     from efficientdl.compression.lowrank import Energy as Energy
     from efficientdl.compression.lowrank import MacBudget as MacBudget
     from efficientdl.compression.lowrank import Share as Share
@@ -34,7 +36,25 @@ if TYPE_CHECKING:
     from efficientdl.compression.pruning import rewound_ticket as rewound_ticket
     from efficientdl.compression.pruning import select_channels as select_channels
     from efficientdl.compression.pruning import train_prune_retrain as train_prune_retrain
+    from efficientdl.compression.quantization import binarize_network as binarize_network
+    from efficientdl.compression.quantization import binary_connect as binary_connect
+    from efficientdl.compression.quantization import dorefa as dorefa
+    from efficientdl.compression.quantization import fold_batch_norm as fold_batch_norm
+    from efficientdl.compression.quantization import half_precision as half_precision
+    from efficientdl.compression.quantization import huffman as huffman
+    from efficientdl.compression.quantization import integer_only as integer_only
+    from efficientdl.compression.quantization import (
+        quantization_aware_training as quantization_aware_training,
+    )
+    from efficientdl.compression.quantization import quantize_analytically as quantize_analytically
+    from efficientdl.compression.quantization import quantize_data_free as quantize_data_free
+    from efficientdl.compression.quantization import quantize_product as quantize_product
+    from efficientdl.compression.quantization import quantize_static as quantize_static
     from efficientdl.compression.quantization import quantize_weights as quantize_weights
+    from efficientdl.compression.quantization import share_weights as share_weights
+    from efficientdl.compression.quantization import ternarize_weights as ternarize_weights
+    from efficientdl.compression.quantization import train_ternary as train_ternary
+    from efficientdl.compression.quantization import xnor_network as xnor_network
 
 _HOME = {
     "prune": "pruning",
@@ -62,6 +82,24 @@ _HOME = {
     "Share": "lowrank",
     "Vbmf": "lowrank",
     "quantize_weights": "quantization",
+    "binarize_network": "quantization",
+    "binary_connect": "quantization",
+    "dorefa": "quantization",
+    "fold_batch_norm": "quantization",
+    "half_precision": "quantization",
+    "huffman": "quantization",
+    "integer_only": "quantization",
+    "quantization_aware_training": "quantization",
+    "quantize_analytically": "quantization",
+    "quantize_data_free": "quantization",
+    "quantize_product": "quantization",
+    "quantize_static": "quantization",
+    "share_weights": "quantization",
+    "ternarize_weights": "quantization",
+    "train_ternary": "quantization",
+    "xnor_network": "quantization",
+    "Match": "distillation",
+    "distil": "distillation",
 }
 
 __all__ = [
@@ -90,6 +128,24 @@ __all__ = [
     "Share",
     "Vbmf",
     "quantize_weights",
+    "binarize_network",
+    "binary_connect",
+    "dorefa",
+    "fold_batch_norm",
+    "half_precision",
+    "huffman",
+    "integer_only",
+    "quantization_aware_training",
+    "quantize_analytically",
+    "quantize_data_free",
+    "quantize_product",
+    "quantize_static",
+    "share_weights",
+    "ternarize_weights",
+    "train_ternary",
+    "xnor_network",
+    "Match",
+    "distil",
 ]
 
 
