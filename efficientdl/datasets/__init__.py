@@ -4,6 +4,8 @@
 three `Split`s, its validation part carved from the training part in a way that never changes;
 texts and laser scans have small types of their own. What ships loads in under a second and
 needs no network; a larger set is downloaded once, checked, and kept in a cache folder.
+`draw_shapes` makes pictures with boxes and labels of pixels, on real photographs;
+`photograph_crops` cuts such photographs into fixed squares.
 """
 
 from importlib import import_module
@@ -11,9 +13,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from efficientdl.datasets.audio import log_mel as log_mel
+    from efficientdl.datasets.photographs import Crops as Crops
+    from efficientdl.datasets.photographs import photograph_crops as photograph_crops
     from efficientdl.datasets.registry import load as load
     from efficientdl.datasets.registry import names as names
     from efficientdl.datasets.registry import remote_names as remote_names
+    from efficientdl.datasets.shapes import Shapes as Shapes
+    from efficientdl.datasets.shapes import ShapesSet as ShapesSet
+    from efficientdl.datasets.shapes import draw_shapes as draw_shapes
     from efficientdl.datasets.types import Dataset as Dataset
     from efficientdl.datasets.types import Glosses as Glosses
     from efficientdl.datasets.types import Pairs as Pairs
@@ -26,6 +33,11 @@ _HOME = {
     "names": "registry",
     "remote_names": "registry",
     "log_mel": "audio",
+    "photograph_crops": "photographs",
+    "Crops": "photographs",
+    "draw_shapes": "shapes",
+    "Shapes": "shapes",
+    "ShapesSet": "shapes",
     "Dataset": "types",
     "Glosses": "types",
     "Pairs": "types",
@@ -39,6 +51,11 @@ __all__ = [
     "names",
     "remote_names",
     "log_mel",
+    "photograph_crops",
+    "Crops",
+    "draw_shapes",
+    "Shapes",
+    "ShapesSet",
     "Dataset",
     "Glosses",
     "Pairs",

@@ -15,6 +15,7 @@ from efficientdl.models.entry import Entry
 from efficientdl.models.initialise import outline, seeded
 from efficientdl.models.networks import small, small_family
 from efficientdl.models.networks.alexnet import alexnet_layers
+from efficientdl.models.networks.efficientnet_lite import efficientnet_lite0_layers
 from efficientdl.models.networks.googlenet import googlenet_layers
 from efficientdl.models.networks.mobilenet_v1 import mobilenet_v1_layers
 from efficientdl.models.networks.mobilenet_v2 import mobilenet_v2_layers
@@ -40,7 +41,12 @@ TABLE_1 = {
     "shufflenet_v2_150": Entry(partial(shufflenet_v2_layers, width=1.5), resolution=224),
     "shufflenet_v2_200": Entry(partial(shufflenet_v2_layers, width=2.0), resolution=224),
 }
-NETWORKS: dict[str, Entry] = {**TABLE_1, **small.NETWORKS, **small_family.NETWORKS}
+NETWORKS: dict[str, Entry] = {
+    **TABLE_1,
+    "efficientnet_lite0": Entry(efficientnet_lite0_layers, resolution=224),
+    **small.NETWORKS,
+    **small_family.NETWORKS,
+}
 
 
 def _entry(caller: str, name: str) -> Entry:

@@ -6,6 +6,7 @@ name.
 """
 
 from efficientdl.models.networks.alexnet import alexnet
+from efficientdl.models.networks.efficientnet_lite import efficientnet_lite0
 from efficientdl.models.networks.googlenet import googlenet
 from efficientdl.models.networks.mobilenet_v1 import mobilenet_v1
 from efficientdl.models.networks.mobilenet_v2 import mobilenet_v2
@@ -18,6 +19,7 @@ from efficientdl.models.networks.vgg16 import vgg16
 
 __all__ = [
     "alexnet",
+    "efficientnet_lite0",
     "googlenet",
     "mobilenet_v1",
     "mobilenet_v2",
