@@ -4,6 +4,7 @@ Plotly is imported when a figure is first shown, not before. Its bar of buttons 
 adds a dozen stops for the tab key, and one of its buttons sends data out.
 """
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from efficientdl.viz.plotly_spec import spec
@@ -24,12 +25,31 @@ def plotly_figure(figure: "Figure") -> Any:  # noqa: ANN401  # naming the type w
 
 def widget(figure: "Figure") -> Any:  # noqa: ANN401
     """A `plotly.graph_objects.FigureWidget`, for a kernel with a front end."""
+    traces, layout = spec(figure)
+    made = _whole_widget()(data=traces, layout={**layout, "template": "none"})
+    made._config = CONFIG
+    made.whole = True
+    made.open()
+    return made
+
+
+@cache
+def _whole_widget() -> Any:  # noqa: ANN401
+    """A figure widget that speaks to the front end once it has its data, and not before.
+
+    Plotly's own opens its channel empty and fills it afterwards. A front end that draws in between
+    draws nothing, and is told of the data only where they change.
+    """
     from plotly import graph_objects
 
-    traces, layout = spec(figure)
-    made = graph_objects.FigureWidget(data=traces, layout={**layout, "template": "none"})
-    made._config = CONFIG
-    return made
+    class Whole(graph_objects.FigureWidget):
+        whole = False
+
+        def open(self) -> None:
+            if self.whole:
+                super().open()
+
+    return Whole
 
 
 def update(made: Any, figure: "Figure") -> None:  # noqa: ANN401

@@ -79,6 +79,12 @@ def test_lab_01_shows_its_panels_and_nothing_but_unfinished_exercises(open_lab):
         found = lab.page.get_by_label(title, exact=True).first
         found.scroll_into_view_if_needed(timeout=30_000)
         assert found.is_visible()
-    assert lab.page.locator(".js-plotly-plot .main-svg").count() >= 5
+    lab.page.wait_for_function(  # axes without data are no plot
+        """() => {
+          const plots = [...document.querySelectorAll(".js-plotly-plot")];
+          return plots.length >= 3 && plots.every(plot => plot.data?.length > 0);
+        }""",
+        timeout=60_000,
+    )
     assert lab.heard.outside == []
     assert lab.heard.console == []

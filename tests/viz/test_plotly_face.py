@@ -52,3 +52,15 @@ def test_updated_widget_equals_a_new_one():
 
 def test_no_bar_of_buttons():
     assert plotly_face.widget(samples.BARS)._config["displayModeBar"] is False
+
+
+def test_a_widget_opens_its_channel_with_its_data(monkeypatch: pytest.MonkeyPatch):
+    seen = []
+    from plotly import graph_objects
+
+    monkeypatch.setattr(
+        graph_objects.FigureWidget, "open", lambda made: seen.append(len(made._widget_data))
+    )
+    made = plotly_face.widget(samples.BARS)
+    assert seen == [len(made.data)]
+    assert seen[0] > 0
