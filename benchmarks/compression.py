@@ -1,4 +1,4 @@
-"""Compression: what papers claim of pruning and low rank, and what came out here.
+"""Compression: what papers claim, and what came out here.
 
 Each claim is stored as soon as it is done; a run that was interrupted goes on where it stopped.
 `EFFICIENTDL_BENCH_CLAIMS=lenet_5,criteria` runs only those.
@@ -21,8 +21,17 @@ from benchmarks.headlines import Headline, lines, trainings
 from efficientdl import _check
 from efficientdl.progress import progress
 
-MODULES = ("weights", "channels", "low_rank")
-TITLES = {"weights": "Single weights", "channels": "Channels", "low_rank": "Low rank"}
+TITLES = {
+    "weights": "Single weights",
+    "channels": "Channels",
+    "low_rank": "Low rank",
+    "deep_compression": "Deep Compression",
+    "quantization": "Few bits",
+    "pretrained": "A network trained on ImageNet",
+    "distillation": "Distillation of classifiers",
+    "distillation_tasks": "Distillation beyond classifiers",
+}
+MODULES = tuple(TITLES)
 PARTIAL = Path(__file__).parent / "results" / "compression.part"
 PEERS = ("efficientdl", "torch", "numpy")
 Json = dict[str, Any]

@@ -16,7 +16,13 @@ from efficientdl import _check
 from efficientdl.course.execute import static_environment
 
 # What is imported, and what is installed for it.
-PEERS = {"nbgrader": "nbgrader", "otter": "otter-grader", "torch_pruning": "torch-pruning"}
+PEERS = {
+    "nbgrader": "nbgrader",
+    "otter": "otter-grader",
+    "torch_pruning": "torch-pruning",
+    "brevitas": "brevitas",
+    "torchao": "torchao",
+}
 _ERROR = re.compile(r"[\w.]*(Error|Exception|Timeout)\b:? ")
 
 
