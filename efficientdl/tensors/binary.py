@@ -28,7 +28,7 @@ def binarize(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """
     sign = torch.where(x.detach() >= 0, 1.0, -1.0).to(x.dtype)  # eq. 3
     clipped = x.clamp(-1, 1)
-    return clipped + (sign - clipped).detach()
+    return sign + (clipped - clipped.detach())
 
 
 def hard_sigmoid(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -63,7 +63,7 @@ def binarize_stochastically(
     """
     sign = torch.where(u < hard_sigmoid(x.detach()), 1.0, -1.0).to(x.dtype)  # eq. 4
     clipped = x.clamp(-1, 1)
-    return clipped + (sign - clipped).detach()
+    return sign + (clipped - clipped.detach())
 
 
 def binary(groups: Float[Tensor, "groups size"], *, bits: int = 1) -> QParams:

@@ -45,7 +45,7 @@ def dorefa_weight(weight: Float[Tensor, "*shape"], *, bits: int) -> Float[Tensor
     if bits == 1:
         size = weight.detach().abs().mean()
         values = torch.where(weight.detach() >= 0, size, -size)
-        return weight + (values - weight).detach()  # eq. 7, 8
+        return values + (weight - weight.detach())  # eq. 7, 8
     squeezed = weight.tanh()
     largest = squeezed.detach().abs().amax().clamp(min=torch.finfo(weight.dtype).tiny)
     return 2 * unit_levels(squeezed / (2 * largest) + 0.5, bits=bits) - 1  # eq. 9

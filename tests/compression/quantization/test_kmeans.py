@@ -110,5 +110,5 @@ def test_bad_layers_and_options_are_named():
     with pytest.raises(ValueError, match=r"layer '4', which keeps 80 weights.*, got 7"):
         share_weights(model, X, bits=7)
     model[4].weight.data[0, 0] = float("nan")
-    with pytest.raises(ValueError, match=r"weight of layer '4' must be finite, got nan"):
+    with pytest.raises(ValueError, match=r"must hold finite weights in layer '4', got nan"):
         share_weights(model, X, bits=2)

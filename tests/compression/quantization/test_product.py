@@ -88,5 +88,5 @@ def test_bad_options_are_named():
             quantize_product(network(), X, **{**options, name: value})
     model = network()
     model[0].weight.data[0] = float("inf")
-    with pytest.raises(ValueError, match=r"weight of layer '0' must be finite, got inf"):
+    with pytest.raises(ValueError, match=r"must hold finite weights in layer '0', got inf"):
         quantize_product(model, X, **options)
