@@ -10,15 +10,7 @@ from torch.nn.functional import cross_entropy, mse_loss
 
 from efficientdl.fit import Diverged, Recipe, fit, one_cycle
 from efficientdl.fit.history import Stop
-
-
-@pytest.fixture(autouse=True)
-def one_silent_thread(monkeypatch):
-    monkeypatch.setenv("EFFICIENTDL_UI", "silent")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+from tests.quiet import one_silent_thread as one_silent_thread
 
 
 def clouds(n=96, seed=0):

@@ -113,7 +113,7 @@ def input_columns(
     """
     if not isinstance(layer, nn.Conv2d | QuantizedConv2d):
         return x.reshape(1, len(x), -1, x.shape[-1])
-    border = layer._border if isinstance(layer, QuantizedConv2d) else _border(layer)
+    border = layer.border if isinstance(layer, QuantizedConv2d) else _border(layer)
     mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
     padded = functional.pad(x, border, mode=mode)
     size, dilation, stride = layer.kernel_size, layer.dilation, layer.stride

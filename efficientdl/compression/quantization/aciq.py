@@ -7,9 +7,10 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from efficientdl import _check
-from efficientdl.catalogue import Compressor, technique
+from efficientdl.catalogue import technique
 from efficientdl.compression.layers import FloatLayer, demand_floats, put, weight_layers
 from efficientdl.compression.quantization.clipping import laplace
+from efficientdl.compression.quantization.kinds import BOTH_IN_CODES
 from efficientdl.compression.quantization.observe import observe_inputs
 from efficientdl.compression.quantization.quantizable import demand_bits
 from efficientdl.costs.count import count
@@ -94,12 +95,7 @@ def correct_bias(
     "for Rapid-Deployment, 2019",
     survey="2.3",
     lab="04_quantization",
-    kind=Compressor(
-        identity={"weight_bits": 16, "activation_bits": 16},
-        stronger=({"weight_bits": 8, "activation_bits": 8}, {"weight_bits": 4}),
-        tolerance=1e-3,
-        reason="16 bits round each weight and activation to one part in some ten thousands",
-    ),
+    kind=BOTH_IN_CODES,
 )
 def quantize_analytically(
     model: nn.Module,

@@ -8,9 +8,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from efficientdl import _check
-from efficientdl.catalogue import Compressor, technique
+from efficientdl.catalogue import technique
 from efficientdl.compression.layers import FloatLayer, demand_floats, put, weight_layers
 from efficientdl.compression.quantization.fold import norm_pairs, with_weight
+from efficientdl.compression.quantization.kinds import BOTH_IN_CODES
 from efficientdl.compression.quantization.observe import observe_inputs
 from efficientdl.compression.quantization.quantizable import demand_bits
 from efficientdl.costs.count import count
@@ -56,12 +57,7 @@ class WeightRounding:
     "Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference, 2018",
     survey="2.3",
     lab="04_quantization",
-    kind=Compressor(
-        identity={"weight_bits": 16, "activation_bits": 16},
-        stronger=({"weight_bits": 8, "activation_bits": 8}, {"weight_bits": 4}),
-        tolerance=1e-3,
-        reason="16 bits round each weight and activation to one part in 65,534 of its range",
-    ),
+    kind=BOTH_IN_CODES,
 )
 def quantization_aware_training(
     model: nn.Module,

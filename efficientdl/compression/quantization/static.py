@@ -4,8 +4,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from efficientdl import _check
-from efficientdl.catalogue import Compressor, technique
+from efficientdl.catalogue import technique
 from efficientdl.compression.layers import put
+from efficientdl.compression.quantization.kinds import BOTH_IN_CODES
 from efficientdl.compression.quantization.observe import observe_inputs
 from efficientdl.compression.quantization.quantizable import demand_bits
 from efficientdl.compression.quantization.weights import quantize_weights
@@ -23,12 +24,7 @@ from efficientdl.tensors.affine import Rule
     "Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference, 2018",
     survey="2.3",
     lab="04_quantization",
-    kind=Compressor(
-        identity={"weight_bits": 16, "activation_bits": 16},
-        stronger=({"weight_bits": 8, "activation_bits": 8}, {"weight_bits": 4}),
-        tolerance=1e-3,
-        reason="16 bits round each weight and activation to one part in 65,534 of its range",
-    ),
+    kind=BOTH_IN_CODES,
 )
 def quantize_static(
     model: nn.Module,

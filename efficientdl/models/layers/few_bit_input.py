@@ -149,7 +149,7 @@ def _form(layer: Inner) -> nn.Conv2d | QuantizedConv2d:
 
 def _convolve(form: nn.Conv2d | QuantizedConv2d, x: Tensor, weight: Tensor) -> Tensor:
     if isinstance(form, QuantizedConv2d):
-        return form._convolve(x, weight, None)
+        return form.convolve(x, weight, None)
     return form._conv_forward(x, weight, None)
 
 

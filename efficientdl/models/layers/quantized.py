@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 from torch.nn import functional
 
+from efficientdl.models.layers.conv_form import ConvForm
 from efficientdl.models.layers.masked import MaskedConv2d, MaskedLinear
 from efficientdl.models.layers.stored_weight import bits_of, dense_kernel_cost
 from efficientdl.report import Cost
@@ -128,7 +129,7 @@ class QuantizedLinear(Quantized):
         return self.stored_cost((*x_shape[:-1], self.out_features))
 
 
-class QuantizedConv2d(Quantized):
+class QuantizedConv2d(ConvForm, Quantized):
     """A convolution whose weight is held as codes.
 
     Args:
@@ -139,27 +140,11 @@ class QuantizedConv2d(Quantized):
 
     def __init__(self, layer: nn.Conv2d, qparams: QParams, *, granularity: Granularity) -> None:
         super().__init__(layer, qparams, granularity=granularity)
-        self.in_channels, self.out_channels = layer.in_channels, layer.out_channels
-        self.kernel_size, self.stride, self.padding = layer.kernel_size, layer.stride, layer.padding
-        self.dilation, self.groups, self.padding_mode = (
-            layer.dilation,
-            layer.groups,
-            layer.padding_mode,
-        )
-        # widths of the border, last axis first, as functional.pad takes them
-        self._border = layer._reversed_padding_repeated_twice
+        self.take_form(layer)
 
     def forward(self, input: Float[Tensor, "*n c_in h w"]) -> Float[Tensor, "*n c_out p q"]:
-        return self._convolve(input, self.weight, self.bias)
+        return self.convolve(input, self.weight, self.bias)
 
     def cost(self, x_shape: tuple[int, ...]) -> Cost:
         """Dense MACs in float; the weight's bits are those of codes, indices and scales."""
-        weight = torch.empty(self.codes.shape, device="meta")  # shapes only: torch's own rules
-        y = self._convolve(torch.empty(x_shape, device="meta"), weight, None)
-        return self.stored_cost(tuple(y.shape))
-
-    def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        padding = self.padding
-        if self.padding_mode != "zeros":  # functional.conv2d knows no other border
-            x, padding = functional.pad(x, self._border, mode=self.padding_mode), 0
-        return functional.conv2d(x, weight, bias, self.stride, padding, self.dilation, self.groups)
+        return self.stored_cost(self.y_shape(x_shape, tuple(self.codes.shape)))

@@ -2,7 +2,6 @@
 
 from math import ceil, prod
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -95,5 +94,4 @@ class QuantizedInput(nn.Module):
 def _output_shape(layer: CodedLayer, x_shape: tuple[int, ...]) -> tuple[int, ...]:
     if isinstance(layer, QuantizedLinear):
         return (*x_shape[:-1], layer.out_features)
-    weight = torch.empty(layer.codes.shape, device="meta")  # shapes only: torch's own rules
-    return tuple(layer._convolve(torch.empty(x_shape, device="meta"), weight, None).shape)
+    return layer.y_shape(x_shape, tuple(layer.codes.shape))
