@@ -94,7 +94,8 @@ def imagenet_int4() -> Headline:
         seeds=1,
         figures=table(rows),
         note="Naive has a scale for each channel and the whole range. At 8 bits activations are "
-        "not cut: their range is the whole one for both.",
+        "not cut: their range is the whole one for both. It holds where both gain by more than "
+        "two standard errors over the six pictures; with both in 4 bits little is left either way.",
     )
 
 
