@@ -29,6 +29,7 @@ class QuantizedInput(nn.Module):
         BadKind: The weight of the layer is not in codes.
         BadValue: There are several scales.
 
+    >>> import torch
     >>> from efficientdl.tensors import affine, choose_qparams
     >>> layer = nn.Linear(2, 1, bias=False)
     >>> _ = layer.weight.data.fill_(1.0)
