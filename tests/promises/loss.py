@@ -1,5 +1,7 @@
 """Promises of losses: `f(student, teacher, *, options) -> scalar`."""
 
+from inspect import signature
+
 import torch
 from torch import Tensor
 
@@ -12,7 +14,7 @@ SHAPES = {"logits": (8, 10), "features": (4, 6, 5, 5)}
 
 def pair(technique: Technique, scale: float = 1.0) -> tuple[Tensor, Tensor]:
     """A student and a teacher: logits, or `features` where the parameters are so called."""
-    names = technique.call.__code__.co_varnames[: technique.call.__code__.co_argcount]
+    names = signature(technique.call).parameters
     shape = SHAPES["features" if any("feature" in name for name in names) else "logits"]
     rng = torch.Generator().manual_seed(0)
     return tuple(scale * torch.randn(shape, generator=rng, dtype=torch.float64) for _ in range(2))
