@@ -1,6 +1,6 @@
 """Few bits: the claims, in the order of the page."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from benchmarks.headlines import (
     Headline,
@@ -34,14 +34,3 @@ CLAIMS: tuple[Callable[[], Headline], ...] = (
     beside_torchao.groups_beside_torchao,
     beside_torchao.convolutions_beside_torchao,
 )
-
-
-def headlines() -> list[Headline]:
-    """Run all of them."""
-    return list(each())
-
-
-def each() -> Iterator[Headline]:
-    """One after the other, each as soon as it is done."""
-    for claim in CLAIMS:
-        yield claim()

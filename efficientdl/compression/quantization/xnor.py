@@ -6,13 +6,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from efficientdl.catalogue import Compressor, technique
-from efficientdl.compression.quantization.bnn import with_signed_inputs
 from efficientdl.compression.quantization.few_bits import (
     WeightRule,
     chosen_whole,
     settled_weight,
     train_few_bits,
 )
+from efficientdl.compression.quantization.signed_inputs import with_signed_inputs
 from efficientdl.fit.plan import Training
 from efficientdl.models.layers.few_bit_input import Xnor
 from efficientdl.models.layers.reweighted import Reweighted
