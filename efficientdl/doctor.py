@@ -25,7 +25,7 @@ class Finding(NamedTuple):
 
 
 def findings() -> Iterator[Finding]:
-    """Look at Python, the packages, the shipped files, cores, disk."""
+    """Look at Python, the packages, the shipped files, cores, compilers, disk."""
     yield Finding(
         "Python",
         sys.version_info >= (3, 11),
@@ -36,6 +36,8 @@ def findings() -> Iterator[Finding]:
         yield _package(name)
     yield from _data()
     yield Finding("processor cores", True, str(os.cpu_count()))
+    yield from _kernels()
+    yield Finding("C compiler", True, shutil.which("cc") or "none: lab 13 leaves one cell out")
     free = shutil.disk_usage(".").free // 2**20
     yield Finding("free disk", free >= _DISK_MB, f"{free} MiB", "labs write up to 100 MiB")
 
@@ -45,6 +47,18 @@ def _package(name: str) -> Finding:
         return Finding(name, True, metadata.version(name))
     except metadata.PackageNotFoundError:
         return Finding(name, False, "not installed", "`make lab` installs everything")
+
+
+def _kernels() -> Iterator[Finding]:
+    """What kernels may use of the processor, and where their machine code is kept."""
+    try:
+        from efficientdl.kernels import compiled, cpu
+    except ImportError:  # a package is missing, and was named
+        return
+    used = [name for name in (cpu.AVX2, cpu.AVX512, cpu.VNNI) if cpu.has(name)]
+    yield Finding("kernels use", True, ", ".join(used) or "what every processor has")
+    folder = compiled.folder(compiled.HERE)
+    yield Finding("compiled kernels", True, str(folder or "not kept: no folder can be written"))
 
 
 def _data() -> Iterator[Finding]:

@@ -10,6 +10,7 @@ import pytest
 from efficientdl import _files
 from efficientdl.catalogue import listing
 from efficientdl.cli import main
+from efficientdl.kernels import compiled, cpu
 
 FIELDS = ["id", "title", "survey", "paper", "symbol", "lab", "test"]
 
@@ -31,6 +32,7 @@ def test_list_prints_a_line_for_each_technique(capsys):
 def test_list_imports_no_torch():
     code = """
 import sys
+from efficientdl.kernels import compiled, cpu
 from efficientdl.cli import main
 main(["list"])
 assert "torch" not in sys.modules
@@ -107,6 +109,16 @@ def test_doctor_finds_this_machine_well(capsys):
     assert f"{len(_files.names())} files" in out
 
 
+def test_doctor_says_what_kernels_can_use(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))  # a folder without a compiler
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    said = out.split("kernels use: ")[1].splitlines()[0]
+    assert (cpu.AVX2 in said) == cpu.has(cpu.AVX2)
+    assert str(compiled.folder(compiled.HERE)) in out
+    assert "C compiler: none" in out
+
+
 def test_doctor_names_a_corrupted_file(tmp_path, monkeypatch, capsys):
     for name in ("SHA256SUMS", "mtcnn_pnet.npz"):
         (tmp_path / name).write_bytes((_files.data_folder() / name).read_bytes())
@@ -135,6 +147,7 @@ def test_module_runs_as_a_command():
 def test_progress_needs_no_torch_and_prints_the_table(tmp_path):
     code = """
 import sys
+from efficientdl.kernels import compiled, cpu
 from efficientdl.cli import main
 status = main(["progress", sys.argv[1]])
 assert not {"torch", "IPython", "nbformat", "ipykernel"} & sys.modules.keys()

@@ -5,7 +5,6 @@ there waits as `name.part`; the next try asks the server for the rest only.
 """
 
 import logging
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,11 +41,6 @@ class Remote:
     def host(self) -> str:
         """Who has it, for messages."""
         return urlsplit(self.url).netloc
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: the system's cache folder, or what `EFFICIENTDL_CACHE` names."""
-    return Path(os.environ.get("EFFICIENTDL_CACHE") or pooch.os_cache("efficientdl"))
 
 
 def fetch(remote: Remote, name: str, *, folder: Path) -> Path:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from efficientdl.datasets.download import NotFetched, Remote, cache_folder, fetch
+from efficientdl._cache import cache_folder
+from efficientdl.datasets.download import NotFetched, Remote, fetch
 from efficientdl.datasets.types import Dataset, Glosses, Pairs, Text
 
 Files = Mapping[str, Path]

@@ -9,11 +9,11 @@ from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Int32
-from numba import njit
 from numpy.lib.stride_tricks import as_strided
 
 from efficientdl import _check
 from efficientdl.catalogue import Kernel, technique
+from efficientdl.kernels.compiled import compiled
 from efficientdl.report import Cost
 
 Values = Float[np.ndarray, " kept"]
@@ -112,7 +112,7 @@ def csr_matmul_cost(values: Shape, columns: Shape, row_starts: Shape, x: Shape) 
     return Cost(macs=values[0] * n_columns, traffic_bytes=4 * moved)
 
 
-@njit
+@compiled
 def _by_matrix(values, columns, row_starts, flat, step, y):
     n = y.shape[1]
     for left in range(0, n, _BLOCK):
@@ -137,14 +137,14 @@ def _by_matrix(values, columns, row_starts, flat, step, y):
                 p += 1
 
 
-@njit
+@compiled
 def _part(flat, row, step, left, width):
     """Columns `left` to `left + width` of a row of the matrix that lies in `flat`."""
     start = np.intp(row) * step + left
     return flat[start : start + width]
 
 
-@njit
+@compiled
 def _by_vector(values, columns, row_starts, x, y):
     for i in range(len(row_starts) - 1):
         # Four sums: one alone would wait for each addition before the next.
@@ -162,7 +162,7 @@ def _by_vector(values, columns, row_starts, x, y):
         y[i, 0] = (s0 + s1) + (s2 + s3)
 
 
-@njit
+@compiled
 def _indices_fit(columns, row_starts, k, n_kept):
     """Whether no row ends before it starts, and no index leads out of its array."""
     rows_fit = row_starts[0] == 0 and row_starts[-1] == n_kept

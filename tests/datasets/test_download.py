@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from efficientdl.datasets.download import NotFetched, Remote, cache_folder, fetch
+from efficientdl.datasets.download import NotFetched, Remote, fetch
 
 CONTENT = bytes(range(256)) * 2000  # half a megabyte that is not all the same
 PIECE = 65536  # what is written at a time
@@ -134,10 +134,3 @@ def test_no_network(server, tmp_path):
     url = server.url.replace(str(server.server_port), "1")  # nobody listens at port 1
     with pytest.raises(NotFetched, match=r"127.0.0.1:1 cannot be reached"):
         fetch(Remote(url, SHA256), "file.bin", folder=tmp_path)
-
-
-def test_the_cache_can_be_put_elsewhere(monkeypatch, tmp_path):
-    monkeypatch.setenv("EFFICIENTDL_CACHE", str(tmp_path))
-    assert cache_folder() == tmp_path
-    monkeypatch.delenv("EFFICIENTDL_CACHE")
-    assert cache_folder().name == "efficientdl"
