@@ -1,0 +1,202 @@
+"""Rows that share columns, four by four, times a dense matrix: one index, and one look at `x`, for
+four values.
+
+Where weights are dropped in vectors of four rows (4x1), a row of `x` that is loaded serves four
+rows of the product. So a value costs its multiplication and little else.
+"""
+
+import numpy as np
+from jaxtyping import Float32
+
+from efficientdl import _check
+from efficientdl.kernels import cpu
+from efficientdl.kernels.compiled import compiled
+from efficientdl.kernels.simd import at, fma, load, load_half, splat, splat_half, store
+from efficientdl.kernels.sparse.blocks import (
+    BlockedRows,
+    block_matmul_cost,
+    block_matmul_reference,
+    blocked,
+    columns_of_a_block,
+    multiply,
+)
+from efficientdl.kernels.sparse.packed import Indices, demand_rows, demand_x
+from efficientdl.kernels.sparse.panels import Matrix
+from efficientdl.report import Cost
+
+HEIGHT = 4
+WIDEST = 64 if cpu.has(cpu.AVX512) else 16  # sixteen sums of 64 bytes need 32 registers
+
+
+def pack_vectors(
+    values: Float32[np.ndarray, "kept 4"], columns: Indices, row_starts: Indices, k: int
+) -> BlockedRows:
+    """Groups of four rows that share columns, cut into blocks of columns.
+
+    Args:
+        values: The vectors kept, group by group, in float32: a value for each row of the group.
+        columns: The column of each; within a group they rise.
+        row_starts: Where each group begins among them, and one more for the end.
+        k: Columns of the matrix.
+
+    Raises:
+        BadKind: A dtype is another one.
+        BadValue: The arrays do not fit together, or columns do not rise.
+
+    >>> weight = pack_vectors(np.float32([[1, 2, 3, 4]]), np.int32([1]), np.int32([0, 1]), 2)
+    >>> vector_matmul(weight, np.float32([[5], [10]])).ravel()
+    array([10., 20., 30., 40.], dtype=float32)
+    """
+    values, columns, row_starts = demand_rows("pack_vectors", values, columns, row_starts, k)
+    if values.ndim != 2 or values.shape[1] != HEIGHT:
+        _check.fail("pack_vectors", "shape of values", f"must be kept {HEIGHT}", values.shape)
+    return blocked(values, columns, row_starts, k, columns_of_a_block(row_starts, k, 256))
+
+
+def vector_matmul(weight: BlockedRows, x: Matrix) -> Matrix:
+    """Multiply a matrix whose rows share columns four by four by a dense one: `y = A x`.
+
+    Args:
+        weight: What `pack_vectors` has made.
+        x: What to multiply by, float32 of any layout. Where its columns lie side by side, so do
+            those of `y`.
+
+    Raises:
+        BadKind: `weight` or `x` is of another kind.
+        BadValue: `x` has not as many rows as the weight has columns, or rows share no columns.
+
+    >>> weight = pack_vectors(np.ones((1, 4), np.float32), np.int32([0]), np.int32([0, 1]), 1)
+    >>> vector_matmul(weight, np.float32([[1, 3]])).tolist()
+    [[1.0, 3.0], [1.0, 3.0], [1.0, 3.0], [1.0, 3.0]]
+
+    Source: Chen, Qu, Liu, Ding and Xie, "Efficient Tensor Core-Based GPU Kernels for Structured
+    Sparsity under Reduced Precision", SC 2021, section 4, on column vectors; the survey's section
+    6; lab 13.
+    """
+    _check.kind("vector_matmul", "weight", weight, BlockedRows)
+    if weight.height != HEIGHT:
+        _check.fail("vector_matmul", "height of the weight", f"must be {HEIGHT}", weight.height)
+    demand_x("vector_matmul", x, weight.k, 2)
+    return multiply(weight, x, LOOPS, WIDEST)
+
+
+def vector_matmul_reference(weight: BlockedRows, x: Matrix) -> Matrix:
+    """`vector_matmul` in NumPy: each group's vectors times the rows of `x` that they meet."""
+    return block_matmul_reference(weight, x)
+
+
+def vector_matmul_cost(weight: BlockedRows, x: tuple[int, ...]) -> Cost:
+    """MACs that run, and bytes that must travel, from the weight and the shape of `x`.
+
+    >>> weight = pack_vectors(np.ones((1, 4), np.float32), np.int32([0]), np.int32([0, 1]), 1)
+    >>> vector_matmul_cost(weight, (1, 2)).macs
+    8
+    """
+    return block_matmul_cost(weight, x)
+
+
+@compiled
+def _by_64(first, last, x, y, weight, sizes):
+    values, places, starts, rows = weight
+    n_tiles, tile, n_blocks, block, k = sizes
+    for t in range(first, last):
+        panel, number = t // n_tiles, t % n_tiles
+        for b in range(n_blocks):
+            of_x, top = (panel * k + b * block) * 64, (number * n_blocks + b) * tile
+            for i in range(top, top + tile):
+                p, end = at(starts, i), at(starts, i + 1)
+                if p == end:
+                    continue
+                to = (t * tile + np.int64(at(rows, i))) * 256
+                a0, a1, a2, a3 = load(y, to), load(y, to + 16), load(y, to + 32), load(y, to + 48)
+                r = to + 64
+                b0, b1, b2, b3 = load(y, r), load(y, r + 16), load(y, r + 32), load(y, r + 48)
+                r = to + 128
+                c0, c1, c2, c3 = load(y, r), load(y, r + 16), load(y, r + 32), load(y, r + 48)
+                r = to + 192
+                d0, d1, d2, d3 = load(y, r), load(y, r + 16), load(y, r + 32), load(y, r + 48)
+                for q in range(np.int64(p), np.int64(end)):
+                    o = of_x + np.int64(at(places, q)) * 64
+                    x0, x1, x2, x3 = load(x, o), load(x, o + 16), load(x, o + 32), load(x, o + 48)
+                    v = splat(at(values, 4 * q))
+                    a0, a1, a2, a3 = fma(v, x0, a0), fma(v, x1, a1), fma(v, x2, a2), fma(v, x3, a3)
+                    v = splat(at(values, 4 * q + 1))
+                    b0, b1, b2, b3 = fma(v, x0, b0), fma(v, x1, b1), fma(v, x2, b2), fma(v, x3, b3)
+                    v = splat(at(values, 4 * q + 2))
+                    c0, c1, c2, c3 = fma(v, x0, c0), fma(v, x1, c1), fma(v, x2, c2), fma(v, x3, c3)
+                    v = splat(at(values, 4 * q + 3))
+                    d0, d1, d2, d3 = fma(v, x0, d0), fma(v, x1, d1), fma(v, x2, d2), fma(v, x3, d3)
+                _store_row(y, to, a0, a1, a2, a3)
+                _store_row(y, to + 64, b0, b1, b2, b3)
+                _store_row(y, to + 128, c0, c1, c2, c3)
+                _store_row(y, to + 192, d0, d1, d2, d3)
+
+
+@compiled
+def _store_row(y, to, a0, a1, a2, a3):
+    store(y, to, a0)
+    store(y, to + 16, a1)
+    store(y, to + 32, a2)
+    store(y, to + 48, a3)
+
+
+@compiled
+def _by_16(first, last, x, y, weight, sizes):
+    values, places, starts, rows = weight
+    n_tiles, tile, n_blocks, block, k = sizes
+    for t in range(first, last):
+        panel, number = t // n_tiles, t % n_tiles
+        for b in range(n_blocks):
+            of_x, top = (panel * k + b * block) * 16, (number * n_blocks + b) * tile
+            for i in range(top, top + tile):
+                to = (t * tile + np.int64(at(rows, i))) * 64
+                a0, a1, a2, a3 = load(y, to), load(y, to + 16), load(y, to + 32), load(y, to + 48)
+                for q in range(np.int64(at(starts, i)), np.int64(at(starts, i + 1))):
+                    part = load(x, of_x + np.int64(at(places, q)) * 16)
+                    a0 = fma(splat(at(values, 4 * q)), part, a0)
+                    a1 = fma(splat(at(values, 4 * q + 1)), part, a1)
+                    a2 = fma(splat(at(values, 4 * q + 2)), part, a2)
+                    a3 = fma(splat(at(values, 4 * q + 3)), part, a3)
+                _store_row(y, to, a0, a1, a2, a3)
+
+
+@compiled
+def _by_8(first, last, x, y, weight, sizes):
+    values, places, starts, rows = weight
+    n_tiles, tile, n_blocks, block, k = sizes
+    zero = splat_half(np.float32(0))
+    for t in range(first, last):
+        panel, number = t // n_tiles, t % n_tiles
+        for b in range(n_blocks):
+            of_x, top = (panel * k + b * block) * 8, (number * n_blocks + b) * tile
+            for i in range(top, top + tile):
+                q, end = np.int64(at(starts, i)), np.int64(at(starts, i + 1))
+                to = (t * tile + np.int64(at(rows, i))) * 32
+                a0, a1 = load_half(y, to), load_half(y, to + 8)
+                a2, a3 = load_half(y, to + 16), load_half(y, to + 24)
+                b0, b1, b2, b3 = zero, zero, zero, zero
+                while q + 2 <= end:
+                    part = load_half(x, of_x + np.int64(at(places, q)) * 8)
+                    next_part = load_half(x, of_x + np.int64(at(places, q + 1)) * 8)
+                    a0 = fma(splat_half(at(values, 4 * q)), part, a0)
+                    a1 = fma(splat_half(at(values, 4 * q + 1)), part, a1)
+                    a2 = fma(splat_half(at(values, 4 * q + 2)), part, a2)
+                    a3 = fma(splat_half(at(values, 4 * q + 3)), part, a3)
+                    b0 = fma(splat_half(at(values, 4 * q + 4)), next_part, b0)
+                    b1 = fma(splat_half(at(values, 4 * q + 5)), next_part, b1)
+                    b2 = fma(splat_half(at(values, 4 * q + 6)), next_part, b2)
+                    b3 = fma(splat_half(at(values, 4 * q + 7)), next_part, b3)
+                    q += 2
+                if q < end:
+                    part = load_half(x, of_x + np.int64(at(places, q)) * 8)
+                    a0 = fma(splat_half(at(values, 4 * q)), part, a0)
+                    a1 = fma(splat_half(at(values, 4 * q + 1)), part, a1)
+                    a2 = fma(splat_half(at(values, 4 * q + 2)), part, a2)
+                    a3 = fma(splat_half(at(values, 4 * q + 3)), part, a3)
+                store(y, to, a0 + b0)
+                store(y, to + 8, a1 + b1)
+                store(y, to + 16, a2 + b2)
+                store(y, to + 24, a3 + b3)
+
+
+LOOPS = {64: _by_64, 16: _by_16, 8: _by_8}
