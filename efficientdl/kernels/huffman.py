@@ -1,8 +1,7 @@
 """Huffman coding of bytes: frequent symbols get short codes, and a table decodes them.
 
 The codes are canonical: whoever knows their lengths knows the codes, so lengths alone are stored.
-No code is longer than 15 bits, so the decoder looks the next bits up in a table of at most 32,768
-entries and never walks a tree.
+No code is longer than 15 bits, so the decoder looks the next bits up in a table, not in a tree.
 """
 
 import numpy as np
@@ -79,7 +78,7 @@ def canonical_codes(lengths: Lengths) -> Integer[np.ndarray, "256"]:
 
     Source: Schwartz and Kallick, "Generating a Canonical Prefix Encoding", 1964; lab 04.
     """
-    _demand_lengths("canonical_codes", lengths)
+    demand_lengths("canonical_codes", lengths)
     codes = np.zeros(N_SYMBOLS, np.int64)
     code = at = 0
     for symbol in np.argsort(lengths, kind="stable"):
@@ -174,8 +173,7 @@ def huffman_decode(data: Bytes, lengths: Lengths, count: int) -> Symbols:
         count: How many symbols there are.
 
     Raises:
-        BadValue: The bytes are not those of so many symbols: too few, too many, bits that begin no
-            code, or a last byte that is not filled up with zeros.
+        BadValue: The bytes are not those of so many symbols, as `huffman_encode` writes them.
 
     >>> lengths = code_lengths(np.array([3, 1]))
     >>> huffman_decode(huffman_encode(np.array([0, 1, 0, 0], np.uint8), lengths), lengths, 4)
@@ -184,8 +182,8 @@ def huffman_decode(data: Bytes, lengths: Lengths, count: int) -> Symbols:
     Source: Moffat and Turpin, "On the Implementation of Minimum Redundancy Prefix Codes", 1997;
     lab 04.
     """
-    _demand_bytes("huffman_decode", "data", data)
-    _demand_lengths("huffman_decode", lengths)
+    demand_bytes("huffman_decode", "data", data)
+    demand_lengths("huffman_decode", lengths)
     # every code has a bit at least: no more is set aside than the bytes can hold
     _check.whole("huffman_decode", "count", count, 0, 8 * len(data))
     width = int(lengths.max())
@@ -272,15 +270,17 @@ def _decode(data, table, width, out):
     return 8 * place - n_waiting
 
 
-def _demand_bytes(caller: str, name: str, value: np.ndarray) -> None:
+def demand_bytes(caller: str, name: str, value: np.ndarray) -> None:
+    """Demand a list of bytes."""
     _check.kind(caller, name, value, np.ndarray)
     if value.dtype != np.uint8 or value.ndim != 1:
         rule = f"{caller}: {name} must be an array of uint8 with one axis"
         raise _check.BadKind(f"{rule}, got {value.dtype} of {value.ndim} axes")
 
 
-def _demand_lengths(caller: str, lengths: np.ndarray) -> None:
-    _demand_bytes(caller, "lengths", lengths)
+def demand_lengths(caller: str, lengths: np.ndarray) -> None:
+    """Demand the lengths of a prefix code, one for each byte."""
+    demand_bytes(caller, "lengths", lengths)
     _check.whole(caller, "number of lengths", len(lengths), N_SYMBOLS, N_SYMBOLS)
     _check.whole(caller, "longest code", int(lengths.max()), 0, MAX_LENGTH)
     taken = int((2 ** (MAX_LENGTH - lengths[lengths > 0].astype(np.int64))).sum())
@@ -291,8 +291,8 @@ def _demand_lengths(caller: str, lengths: np.ndarray) -> None:
 
 def _demand_codable(symbols: Symbols, lengths: Lengths) -> Integer[np.ndarray, "256"]:
     """How often each symbol occurs; every one of them has a code."""
-    _demand_bytes("huffman_encode", "symbols", symbols)
-    _demand_lengths("huffman_encode", lengths)
+    demand_bytes("huffman_encode", "symbols", symbols)
+    demand_lengths("huffman_encode", lengths)
     counts = np.bincount(symbols, minlength=N_SYMBOLS)
     bare = np.flatnonzero((counts > 0) & (lengths == 0))
     if len(bare):
