@@ -3,12 +3,19 @@
 Three functions stand together in each file: `name`, which is fast, `name_reference`, which is
 plain enough to be believed, and `name_cost`, which knows MACs and bytes from the shapes. Arrays go
 in and come out; torch is not needed here. Nothing is compiled before the first call.
+
+Here are the simple forms, which the labs take apart. The fast ones stand in folders: `sparse/` has
+products that skip zeros, `low_bit/` products of few bits, `points/` what clouds of points need,
+`entropy/` Huffman's codes in streams, `scheduled/` loops that a tuner cuts; `pattern_conv.py` and
+`depthwise.py` are convolutions. All are made of `simd/` (registers as values), `compiled.py`
+(machine code that is kept on disk), `threads.py` and `cpu.py` (what this processor can do).
 """
 
 from efficientdl.kernels.csr import csr_matmul, csr_matmul_cost, csr_matmul_reference
 from efficientdl.kernels.huffman import huffman_decode, huffman_encode
 from efficientdl.kernels.int8 import int8_matmul
 from efficientdl.kernels.popcount import pack_signs, popcount_matmul
+from efficientdl.kernels.threads import n_threads, threads
 
 __all__ = [
     "csr_matmul",
@@ -19,4 +26,6 @@ __all__ = [
     "int8_matmul",
     "pack_signs",
     "popcount_matmul",
+    "n_threads",
+    "threads",
 ]
