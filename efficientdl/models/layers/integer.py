@@ -10,27 +10,30 @@ below zero's, so the saturation that a byte needs anyway does its work.
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int8, Int32
 from torch import Tensor
 
 from efficientdl import _check
-from efficientdl.kernels.int8 import int8_matmul
+from efficientdl.kernels.low_bit.int8_conv_codes import (
+    FilterCodes,
+    int8_conv_codes,
+    pack_requantize,
+)
+from efficientdl.kernels.low_bit.int8_filters import pack_filters
+from efficientdl.kernels.low_bit.int8_requantize import Requantize
+from efficientdl.kernels.low_bit.int8_window import Window
 from efficientdl.models.layers.activation_codes import (
     ActivationCodes,
     KeepsCodes,
     whole_zero_points,
 )
+from efficientdl.models.layers.kernel_form import KernelForm
 from efficientdl.report import Cost
 from efficientdl.tensors import Granularity, PerChannel, QParams, quantize
 from efficientdl.tensors.affine import as_signed
-from efficientdl.tensors.fixed_point import (
-    FACTOR_BITS,
-    FixedPoint,
-    fixed_point,
-    rescale,
-    saturate,
-)
+from efficientdl.tensors.fixed_point import FACTOR_BITS, fixed_point
 
 _PER_CHANNEL: Granularity = PerChannel()
 SUM_BITS = 32  # of a bias, and of what products are added up in
@@ -53,6 +56,14 @@ class Geometry(NamedTuple):
     dilation: Sequence[int] = (1, 1)
     groups: int = 1
 
+    @property
+    def window(self) -> Window:
+        """How it moves, for a kernel."""
+        stride, padding, dilation = (
+            (pair[0], pair[1]) for pair in (self.stride, self.padding, self.dilation)
+        )
+        return Window(stride, padding, dilation)
+
     def windows(self, x: Int8[Tensor, "n c h w"], *, border: int) -> Int8[Tensor, "n c p q r s"]:
         """Every place of the window, as a view of the padded codes.
 
@@ -74,7 +85,8 @@ class IntegerProduct(KeepsCodes):
 
     With `x` and `w` the codes, `sum (w - Z_w)(x - Z_x)` is
     `sum w x - Z_w sum x - Z_x sum (w - Z_w)`: the first sum is one of bytes, the second needs no
-    weights, and the last is known in advance and stands in the bias.
+    weights, and the last is known in advance and stands in the bias. The kernel multiplies steps
+    `w - Z_w`, which is the first two at once, and makes codes of sums as soon as they are there.
 
     Args:
         weight: The weight in float, `c_out` first.
@@ -93,6 +105,7 @@ class IntegerProduct(KeepsCodes):
     bias: Int32[Tensor, " c_out"]
     multiplier: Int32[Tensor, " c_out"]
     shift: Int32[Tensor, " c_out"]
+    groups = 1
 
     def __init__(
         self,
@@ -116,25 +129,28 @@ class IntegerProduct(KeepsCodes):
         ahead = whole_bias.to(torch.int64) - x.zero_point * steps.sum(dim=1)  # eq. 7, known ahead
         factor = fixed_point(scale * x.scale / y.scale)  # eq. 5
         self.x, self.y, self.bits = x, y, signed.bits
+        self._packed = KernelForm(_packed_of)
         self.register_buffer("codes", codes)
         self.register_buffer("weight_zero_point", zero_point.to(torch.int32))
         self.register_buffer("bias", ahead.to(torch.int32))
         self.register_buffer("multiplier", factor.multiplier)
         self.register_buffer("shift", factor.shift)
 
-    def output_codes(
-        self, sums: Int32[Tensor, "c_out n"], x_sums: Int32[Tensor, "c_out n"]
-    ) -> Int8[Tensor, "c_out n"]:
-        """The codes of the output, from sums of products of codes and from sums of codes.
+    def packed(self) -> FilterCodes:
+        """Filters and factors as the kernel reads them; made anew where a tensor has changed."""
+        tensors = self.codes, self.weight_zero_point, self.bias, self.multiplier, self.shift
+        return self._packed.of(*tensors, self.groups, self.x, self.y)
+
+    def convolved(self, x: Int8[Tensor, "n c_in h w"], window: Window) -> Int8[Tensor, "n c p q"]:
+        """The codes of the output, the channels of a pixel side by side in memory.
 
         Args:
-            sums: `sum w x` for each output.
-            x_sums: `sum x` over the inputs of each output.
+            x: Codes of the input.
+            window: How the window moves.
         """
-        total = sums - self.weight_zero_point[:, None] * x_sums + self.bias[:, None]  # eq. 7
-        factor = FixedPoint(self.multiplier[:, None], self.shift[:, None])
-        y = self.y
-        return saturate(rescale(total, factor), y.zero_point, lowest=y.lowest, highest=y.highest)
+        zero_points = np.full(len(x), self.x.zero_point, np.int32)
+        y = int8_conv_codes(x.numpy(force=True), self.packed(), window, zero_points)
+        return torch.from_numpy(y).to(x.device)
 
     def stored_cost(self, macs: int) -> Cost:
         """Codes, biases, factors, and zero points where a channel has one."""
@@ -162,9 +178,10 @@ class IntegerLinear(IntegerProduct):
     """
 
     def forward(self, x: Int8[Tensor, "n c_in"]) -> Int8[Tensor, "n c_out"]:
-        sums = matmul(x[None], self.codes.t()[None])[0].t()
-        x_sums = x.sum(dim=1, dtype=torch.int32).expand_as(sums)
-        return self.output_codes(sums, x_sums).t().contiguous()
+        if x.is_meta:
+            return x.new_empty(len(x), len(self.codes))
+        column = x.t()[None, :, :, None]  # a picture of one column, an example each pixel
+        return self.convolved(column, Window())[0, :, :, 0].t()
 
     def cost(self, x_shape: tuple[int, ...]) -> Cost:
         """Integer MACs, and what is stored."""
@@ -194,38 +211,51 @@ class IntegerConv2d(IntegerProduct):
         y: ActivationCodes,
     ) -> None:
         super().__init__(weight, bias, qparams=qparams, x=x, y=y)
-        self.geometry = geometry
+        self.geometry, self.groups = geometry, geometry.groups
 
     def forward(self, x: Int8[Tensor, "n c_in h w"]) -> Int8[Tensor, "n c_out p q"]:
-        windows = self.geometry.windows(x, border=self.x.zero_point)
-        n, _, p, q, _, _ = windows.shape
-        groups, c_out = self.geometry.groups, len(self.codes)
-        columns = windows.permute(1, 4, 5, 0, 2, 3).reshape(groups, -1, n * p * q)
-        filters = self.codes.reshape(groups, c_out // groups, -1)
-        sums = matmul(filters, columns).reshape(c_out, -1)
-        x_sums = columns.sum(dim=1, dtype=torch.int32).repeat_interleave(c_out // groups, dim=0)
-        codes = self.output_codes(sums, x_sums)
-        return codes.reshape(c_out, n, p, q).transpose(0, 1).contiguous()
+        if x.is_meta:
+            return x.new_empty(self._y_shape(tuple(x.shape)))
+        return self.convolved(x, self.geometry.window)
+
+    def _y_shape(self, x_shape: tuple[int, ...]) -> tuple[int, ...]:
+        x = torch.empty(x_shape, dtype=torch.int8, device="meta")
+        n, _, p, q, _, _ = self.geometry.windows(x, border=0).shape
+        return n, len(self.codes), p, q
 
     def cost(self, x_shape: tuple[int, ...]) -> Cost:
         """Integer MACs, and what is stored."""
-        x = torch.empty(x_shape, dtype=torch.int8, device="meta")
-        n, _, p, q, _, _ = self.geometry.windows(x, border=0).shape
+        n, _, p, q = self._y_shape(x_shape)
         return self.stored_cost(n * p * q * self.codes.numel())
 
 
-def matmul(a: Int8[Tensor, "g m k"], b: Int8[Tensor, "g k n"]) -> Int32[Tensor, "g m n"]:
-    """Products of bytes, in the compiled kernel; of shapes alone on the meta device."""
-    if a.is_meta:
-        return torch.empty(len(a), a.shape[1], b.shape[2], dtype=torch.int32, device="meta")
-    sums = int8_matmul(a.cpu().numpy(), b.cpu().numpy())
-    return torch.from_numpy(sums).to(a.device)
+def _packed_of(
+    codes: Tensor,
+    weight_zero_point: Tensor,
+    bias: Tensor,
+    multiplier: Tensor,
+    shift: Tensor,
+    groups: int,
+    x: ActivationCodes,
+    y: ActivationCodes,
+) -> FilterCodes:
+    steps = codes.flatten(1).to(torch.int64) - weight_zero_point[:, None]
+    bias = (bias + x.zero_point * steps.sum(dim=1)).to(torch.int32)  # as it is in eq. 11
+    codes = codes if codes.ndim == 4 else codes[:, :, None, None]
+    numbers = (t.numpy(force=True) for t in (codes, weight_zero_point, bias, multiplier, shift))
+    weight, zeros, biases, multipliers, shifts = numbers
+    filters = pack_filters(weight, zeros, groups=groups, farthest=_farthest(x))
+    to = Requantize(biases, multipliers, shifts, *y[1:])
+    return pack_requantize(filters, to)
+
+
+def _farthest(x: ActivationCodes) -> int:
+    return max(x.highest - x.zero_point, x.zero_point - x.lowest, 1)
 
 
 def _demand_room(steps: Tensor, bias: Tensor, x: ActivationCodes) -> None:
     """Demand that no sum leaves 32 bits, whatever the input."""
-    farthest = max(x.highest - x.zero_point, x.zero_point - x.lowest, 1)
-    largest = float((steps.abs().sum(dim=1).double() * farthest + bias.abs()).max())
+    largest = float((steps.abs().sum(dim=1).double() * _farthest(x) + bias.abs()).max())
     if largest >= 2.0 ** (SUM_BITS - 1):
         rule = "must have sums that fit into 32 bits"
         _check.fail("integer_only", "layer", rule, f"up to {largest:.3g}")

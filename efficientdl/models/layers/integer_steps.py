@@ -4,13 +4,19 @@ A maximum and a clamp keep the scale that they find. A sum or a mean of codes wi
 gets one fixed-point factor for each, and is rounded once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int8
 from torch import Tensor, nn
 
+from efficientdl.kernels.low_bit.int8_encode import Levels, int8_encode
+from efficientdl.kernels.low_bit.int8_pool import int8_max_pool, int8_mean_pool
+from efficientdl.kernels.low_bit.int8_sum import ScaledSum, int8_look_up, int8_sum
+from efficientdl.kernels.low_bit.int8_window import Window
 from efficientdl.models.layers.activation_codes import ActivationCodes, KeepsCodes
 from efficientdl.models.layers.integer import Geometry
 from efficientdl.tensors.fixed_point import (
@@ -18,8 +24,9 @@ from efficientdl.tensors.fixed_point import (
     fixed_point,
     rescale,
     saturate,
-    sum_of_scaled,
 )
+
+Codes = Int8[np.ndarray, "..."]
 
 
 class IntegerAdd(KeepsCodes):
@@ -48,9 +55,11 @@ class IntegerAdd(KeepsCodes):
         self.multipliers, self.shift = common_shift(factors)
 
     def forward(self, *xs: Int8[Tensor, "*shape"]) -> Int8[Tensor, "*shape"]:
-        steps = tuple(codes.steps(x) for codes, x in zip(self.xs, xs, strict=True))
-        total = sum_of_scaled(steps, self.multipliers, self.shift)
-        return _as_codes(total, self.y)
+        if xs[0].is_meta:
+            return torch.empty_like(xs[0])
+        zero_points = tuple(codes.zero_point for codes in self.xs)
+        by = ScaledSum(self.multipliers, zero_points, self.shift, *self.y[1:])
+        return _in_memory_order(lambda *flat: int8_sum(flat, by), xs)
 
 
 class IntegerConcat(KeepsCodes):
@@ -69,14 +78,17 @@ class IntegerConcat(KeepsCodes):
         self.derive()
 
     def derive(self) -> None:
-        """A factor for each input."""
+        """A factor for each input, and the new code of each code."""
         factors = torch.tensor([x.scale / self.y.scale for x in self.xs], dtype=torch.float64)
         self.factors = [fixed_point(factor) for factor in factors]
+        every = torch.arange(-128, 128, dtype=torch.int8)  # each has 256 codes, done beforehand
+        pairs = zip(self.xs, self.factors, strict=True)
+        found = [_as_codes(rescale(x.steps(every), m), self.y) for x, m in pairs]
+        self.tables = [table.numpy() for table in found]
 
     def forward(self, *xs: Int8[Tensor, "n _ ..."]) -> Int8[Tensor, "n c ..."]:
-        triples = zip(self.xs, self.factors, xs, strict=True)
-        parts = [_as_codes(rescale(x.steps(q), m), self.y) for x, m, q in triples]
-        return torch.cat(parts, dim=1)
+        pairs = zip(xs, self.tables, strict=True)
+        return torch.cat([x if x.is_meta else _looked_up(x, table) for x, table in pairs], dim=1)
 
 
 class IntegerAveragePool(KeepsCodes):
@@ -111,9 +123,13 @@ class IntegerAveragePool(KeepsCodes):
         self.factor = fixed_point(share)
 
     def forward(self, x: Int8[Tensor, "n c h w"]) -> Int8[Tensor, "n c ..."]:
-        windows = self.geometry.windows(x, border=self.x.zero_point)
-        total = self.x.steps(windows).sum(dim=(-2, -1), dtype=torch.int32)
-        y = _as_codes(rescale(total, self.factor), self.y)
+        if x.is_meta:
+            y = _shape_alone(x, self.geometry)
+        else:
+            to = (int(self.factor.multiplier), int(self.factor.shift), *self.y[1:])
+            kernel, window = _of(self.geometry)
+            found = int8_mean_pool(x.numpy(force=True), kernel, window, self.x.zero_point, to)
+            y = torch.from_numpy(found).to(x.device)
         return y if self.keeps_axes else y.flatten(1)
 
 
@@ -129,7 +145,10 @@ class IntegerMaxPool(nn.Module):
         self.geometry = geometry
 
     def forward(self, x: Int8[Tensor, "n c h w"]) -> Int8[Tensor, "n c p q"]:
-        return self.geometry.windows(x, border=-128).amax(dim=(-2, -1))
+        if x.is_meta:
+            return _shape_alone(x, self.geometry)
+        found = int8_max_pool(x.numpy(force=True), *_of(self.geometry))
+        return torch.from_numpy(found).to(x.device)
 
 
 class IntegerClamp(KeepsCodes):
@@ -178,6 +197,9 @@ class ToCodes(KeepsCodes):
         self.codes = codes
 
     def forward(self, x: Float[Tensor, "*shape"]) -> Int8[Tensor, "*shape"]:
+        if x.dtype == torch.float32 and x.ndim == 4 and not x.is_meta:
+            codes = int8_encode(x.numpy(force=True), Levels(*self.codes))
+            return torch.from_numpy(codes).to(x.device)
         places = x / self.codes.scale + self.codes.zero_point
         return places.round().clamp(self.codes.lowest, self.codes.highest).to(torch.int8)
 
@@ -227,11 +249,37 @@ class IntegerNetwork(nn.Module):
         """From the input's codes to the output's: not one float on the way."""
         values: list[Tensor] = [codes]
         for name, takes in self.wires:
-            values.append(self.get_submodule(name)(*(values[i] for i in takes)))
+            step = attrgetter(name)(self)  # as get_submodule, which takes longer
+            values.append(step(*(values[i] for i in takes)))
         return values[-1]
 
     def forward(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
         return self.from_codes(self.integers(self.to_codes(x)), x.dtype)
+
+
+def _in_memory_order(
+    kernel: Callable[..., Codes], xs: Sequence[Int8[Tensor, "*shape"]]
+) -> Int8[Tensor, "*shape"]:
+    """What a kernel makes of codes in the order in which they lie in memory, all in that order."""
+    picture = xs[0].ndim == 4  # in a network, the channels of a pixel lie side by side
+    order = torch.channels_last if picture else torch.contiguous_format
+    flat = (x.contiguous(memory_format=order) for x in xs)
+    arrays = ((x.permute(0, 2, 3, 1) if picture else x).numpy(force=True) for x in flat)
+    found = torch.from_numpy(kernel(*arrays)).to(xs[0].device)
+    return found.permute(0, 3, 1, 2) if picture else found
+
+
+def _looked_up(x: Int8[Tensor, "*shape"], table: Codes) -> Int8[Tensor, "*shape"]:
+    return _in_memory_order(lambda codes: int8_look_up(codes, table), (x,))
+
+
+def _of(geometry: Geometry) -> tuple[tuple[int, int], Window]:
+    """Size and movement of a window, for a kernel."""
+    return (geometry.kernel[0], geometry.kernel[1]), geometry.window
+
+
+def _shape_alone(x: Tensor, geometry: Geometry) -> Tensor:
+    return x.new_empty(geometry.windows(x, border=0).shape[:4])
 
 
 def _place(root: nn.Module, name: str, module: nn.Module) -> None:

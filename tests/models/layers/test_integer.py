@@ -15,7 +15,6 @@ from efficientdl.models.layers.integer import (
     Geometry,
     IntegerConv2d,
     IntegerLinear,
-    matmul,
 )
 from efficientdl.tensors import (
     PerChannel,
@@ -176,9 +175,31 @@ def test_it_is_copied_pickled_and_loaded_whole():
         np.testing.assert_array_equal(again(x), layer(x))
 
 
-def test_matmul_is_numpy_s():
-    a, b = codes_of((2, 3, 5)), codes_of((2, 5, 4), seed=4)
-    np.testing.assert_array_equal(matmul(a, b), a.numpy().astype(int) @ b.numpy().astype(int))
+def test_channels_that_lie_side_by_side_are_read_as_they_stand():
+    for case in ("plain", "grouped", "depthwise"):
+        shape, options = CONVS[case]
+        layer, x = layer_of(shape, options)[0], codes_of((2, 4, 6, 5))
+        lying = x.contiguous(memory_format=torch.channels_last)
+        np.testing.assert_array_equal(layer(lying), layer(x))
+        assert layer(x).is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("name", ["codes", "weight_zero_point", "bias", "multiplier", "shift"])
+def test_a_tensor_that_is_written_to_is_packed_anew(name):
+    layer, x = layer_of((6, 4, 3, 3), {}, "zero points")[0], codes_of((2, 4, 6, 5))
+    before = layer(x)
+    getattr(layer, name).add_({"bias": 3000, "multiplier": -(2**29)}.get(name, 1))
+    changed = layer(x)
+    assert not torch.equal(changed, before)
+    step = plain.STEPS[type(layer)]
+    wanted = np.stack([step(layer, example.astype(int)) for example in x.numpy()])
+    np.testing.assert_array_equal(changed, wanted)
+
+
+def test_layers_made_where_torch_counts_no_versions():
+    with torch.inference_mode():
+        layer, x = layer_of((5, 40), {})[0], codes_of((3, 40))
+        np.testing.assert_array_equal(layer(x), layer_of((5, 40), {})[0](x))
 
 
 def test_bad_values_are_named():

@@ -85,6 +85,28 @@ def test_pools(case):
     np.testing.assert_array_equal(largest(x), functional.max_pool2d(x.double(), **options))
 
 
+def test_the_order_in_memory_does_not_matter():
+    a, b = codes_of((2, 3, 4, 4)), codes_of((2, 3, 4, 4), seed=5)
+    lying = a.contiguous(memory_format=torch.channels_last)
+    for step in (IntegerAdd((X, X), Y), IntegerConcat((X, X), Y)):
+        np.testing.assert_array_equal(step(lying, b), step(a, b))
+    x = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    codes = ToCodes(X)(x)
+    np.testing.assert_array_equal(ToCodes(X)(x.double()), codes)
+    lying = x.contiguous(memory_format=torch.channels_last)
+    np.testing.assert_array_equal(ToCodes(X)(lying), codes)
+
+
+def test_shapes_alone_are_enough_on_the_meta_device():
+    x = codes_of((2, 3, 6, 6))
+    geometry = Geometry((3, 2), (2, 1), (1, 0))
+    for step in (IntegerAveragePool(geometry, x=X, y=Y), IntegerMaxPool(geometry)):
+        assert step(x.to("meta")).shape == step(x).shape
+    for step in (IntegerAdd((X, X), Y), IntegerConcat((X, X), Y)):
+        assert step(x.to("meta"), x.to("meta")).shape == step(x, x).shape
+    assert ToCodes(X)(x.float().to("meta")).dtype == torch.int8
+
+
 def test_a_mean_over_the_picture_may_drop_its_axes():
     geometry, x = Geometry((4, 4), (4, 4)), codes_of((2, 3, 4, 4))
     step = IntegerAveragePool(geometry, x=X, y=Y, keeps_axes=False)

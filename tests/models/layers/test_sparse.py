@@ -11,8 +11,11 @@ from torch import nn
 
 from efficientdl.costs.count import count
 from efficientdl.models.layers.masked import MaskedConv2d, MaskedLinear
+from efficientdl.models.layers.quantized import QuantizedConv2d, QuantizedLinear
+from efficientdl.models.layers.shared_weight import shared
 from efficientdl.models.layers.sparse import SparseConv2d, SparseLinear
 from efficientdl.protocols import Costed
+from efficientdl.tensors import PerChannel, choose_qparams, keep_n_of_m
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}  # float32 sums of up to 100 terms in another order
 
@@ -93,6 +96,99 @@ def test_linear_gives_what_the_masked_one_gives(shape):
     y = sparse(linear)(x)
     torch.testing.assert_close(y, linear(x).detach(), **CLOSE)
     assert y.is_contiguous()
+
+
+def tall(weight):
+    return torch.rand(len(weight) // 4, weight.shape[1], generator=gen()).lt(0.3).repeat(4, 1)
+
+
+MASKS = {
+    "any": lambda weight: torch.rand(weight.shape, generator=gen()) < 0.3,
+    "4x1": lambda weight: (
+        tall(weight).reshape(4, -1, weight.shape[1]).transpose(0, 1).flatten(0, 1)
+    ),
+    "2:4": lambda weight: keep_n_of_m(weight.abs(), n=2, m=4),
+    "nothing": lambda weight: torch.zeros(weight.shape, dtype=torch.bool),
+}
+
+
+@pytest.mark.parametrize("n", [1, 2, 20, 100])
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
+def test_linear_of_any_structure_and_batch(mask, n):
+    layer = drawn(nn.Linear(256, 128))
+    linear = MaskedLinear(layer, mask(layer.weight.detach()))
+    x = torch.randn(n, 256, generator=gen(2))
+    torch.testing.assert_close(sparse(linear)(x), linear(x).detach(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(1, 4), (40, 3), (3, 30)], ids=["one", "small", "large"])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_pointwise_convolutions_of_any_batch(size, stride):
+    conv = masked(nn.Conv2d(96, 64, 1, stride))
+    x = torch.randn(size[0], 96, size[1], size[1], generator=gen(2))
+    y = sparse(conv)(x)
+    torch.testing.assert_close(y, conv(x).detach(), rtol=1e-4, atol=1e-4)
+    assert y.is_contiguous()
+
+
+def test_filters_with_patterns_in_fours():
+    layer = drawn(nn.Conv2d(16, 12, 3, padding=1))
+    mask = torch.rand(3, 16, 3, 3, generator=gen()).lt(0.4).repeat_interleave(4, dim=0)
+    conv = MaskedConv2d(layer, mask)
+    x = torch.randn(3, 16, 9, 9, generator=gen(2))
+    torch.testing.assert_close(sparse(conv)(x), conv(x).detach(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(6, 4), nn.Conv2d(6, 4, 3)], ids=["linear", "conv"])
+def test_a_mask_over_codes_is_as_good(layer):
+    with_mask, x = masked(layer), torch.randn(2, 6, 6, 6, generator=gen(2))
+    qparams = choose_qparams(layer.weight.detach(), bits=5, granularity=PerChannel())
+    kind = QuantizedConv2d if isinstance(layer, nn.Conv2d) else QuantizedLinear
+    books = torch.linspace(-1, 1, 8).reshape(1, 8, 1)
+    codes = torch.randint(8, (layer.weight.numel(), 1), generator=gen())
+    for coded in (
+        kind(with_mask, qparams, granularity=PerChannel()),
+        shared(with_mask, books, codes),
+    ):
+        coded.eval()
+        ours = (SparseConv2d if isinstance(layer, nn.Conv2d) else SparseLinear)(coded)
+        torch.testing.assert_close(ours(x), coded(x).detach(), **CLOSE)
+        assert len(ours.values) == int(with_mask.mask.sum())
+
+
+def test_columns_out_of_order_are_taken_as_they_come():
+    layer = sparse(masked(nn.Linear(200, 128)))
+    x = torch.randn(4, 200, generator=gen())
+    before = layer(x)
+    rows = torch.arange(128).repeat_interleave(layer.row_starts.diff().long())
+    order = torch.argsort(1000 * rows - layer.columns)  # within each row, from the right
+    layer.values.copy_(layer.values[order])
+    layer.columns.copy_(layer.columns[order])
+    assert not layer.matrix.packs
+    torch.testing.assert_close(layer(x), before, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(200, 128), nn.Conv2d(32, 16, 3)])
+def test_what_is_written_into_the_buffers_is_what_is_multiplied(layer):
+    ours = sparse(masked(layer))
+    x = torch.randn(4, 200 if isinstance(layer, nn.Linear) else 32, generator=gen())
+    x = x if isinstance(layer, nn.Linear) else x[:, :, None, None].expand(4, 32, 7, 7)
+    ours.bias.zero_()
+    before = ours(x)
+    with torch.inference_mode():
+        ours.values.mul_(2)
+    torch.testing.assert_close(ours(x), 2 * before, rtol=1e-6, atol=0)
+
+
+def test_indices_from_a_bad_file_are_refused():
+    for layer, x in [
+        (sparse(masked(nn.Linear(200, 128))), torch.zeros(4, 200)),
+        (sparse(masked(nn.Conv2d(32, 16, 3))), torch.zeros(1, 32, 7, 7)),
+        (sparse(masked(nn.Conv2d(32, 16, 1))), torch.zeros(1, 32, 7, 7)),
+    ]:
+        layer.columns[5] = 10**6
+        with pytest.raises(ValueError, match="columns must be"):
+            layer(x)
 
 
 def test_one_image_without_a_batch_and_a_batch_of_none():
