@@ -1,6 +1,7 @@
 """`python -m benchmarks [NAME ...]`: run the benchmarks and store what came out."""
 
 import argparse
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +12,7 @@ from benchmarks import runner
 from efficientdl import _check
 from efficientdl.progress import progress
 
-NAMES = ("compression", "counting", "grading", "zoo")
+NAMES = ("compression", "counting", "grading", "kernels", "zoo")
 REPEATS = 20
 RESULTS = Path(__file__).parent / "results"
 
@@ -19,14 +20,14 @@ RESULTS = Path(__file__).parent / "results"
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all")
-    parser.add_argument("--repeats", type=int, help="turns (20; grading 3; compression none)")
+    turns = "turns (20; kernels 7; grading 3; compression none)"
+    parser.add_argument("--repeats", type=int, help=turns)
+    parser.add_argument("--only", help="sections of kernels: sparse,int8; all")
+    parser.add_argument("--threads", help="numbers of threads of kernels: 1; 1,2")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where to store the results")
     args = parser.parse_args()
     try:
-        for name in args.names:
-            _check.one_of("benchmarks", "NAME", name, NAMES)
-        if args.repeats is not None:
-            _check.whole("benchmarks", "--repeats", args.repeats, 1)
+        _demand_known(args)
     except (_check.BadValue, _check.BadKind) as error:
         print(error, file=sys.stderr)
         return 2
@@ -35,8 +36,24 @@ def main() -> int:
         repeats = args.repeats or getattr(module, "REPEATS", REPEATS)
         page, results = _measured(module, name, repeats)
         runner.write(args.results, name, page, results)
+        if hasattr(module, "picture"):
+            drawn = module.picture(results)
+            (args.results / f"{name}.svg").write_text(drawn, encoding="utf-8")
         print(page)
     return 0
+
+
+def _demand_known(args: argparse.Namespace) -> None:
+    """Refuse what is not there, and hand the kernels' options on, before anything is measured."""
+    for name in args.names:
+        _check.one_of("benchmarks", "NAME", name, NAMES)
+    if args.repeats is not None:
+        _check.whole("benchmarks", "--repeats", args.repeats, 1)
+    for variable, value in (("SECTIONS", args.only), ("THREADS", args.threads)):
+        if value is not None:
+            os.environ[f"EFFICIENTDL_BENCH_{variable}"] = value
+    if "kernels" in (args.names or NAMES):
+        import_module("benchmarks.kernels").jobs()
 
 
 def _measured(module: ModuleType, name: str, repeats: int) -> tuple[str, list[dict[str, Any]]]:

@@ -31,7 +31,7 @@ from efficientdl.compression.quantization import (
     quantize_analytically,
     quantize_static,
 )
-from efficientdl.kernels.int8 import int8_matmul_reference
+from efficientdl.kernels.low_bit.int8_conv_codes import int8_conv_codes_reference
 from efficientdl.models.layers.integer_steps import IntegerNetwork
 from efficientdl.protocols import Result
 from efficientdl.tensors import PerChannel, PerTensor, affine
@@ -105,7 +105,7 @@ def imagenet_integers() -> Headline:
     assert isinstance(small, IntegerNetwork), "that is what it makes"
     codes = small.to_codes(crops().x[:BY_REFERENCE])
     ours = small.integers(codes)
-    with patch("efficientdl.models.layers.integer.int8_matmul", int8_matmul_reference):
+    with patch("efficientdl.models.layers.integer.int8_conv_codes", int8_conv_codes_reference):
         plain = small.integers(codes)
     differ = int((ours != plain).sum())
     rows = {
