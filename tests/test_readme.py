@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
 from efficientdl.automl import recipes
 from efficientdl.costs.side_by_side import SideBySide
@@ -16,13 +17,18 @@ def test_its_python_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.
     blocks = re.findall(
         r"^```python\n(.*?)^```", README.read_text(), flags=re.DOTALL | re.MULTILINE
     )
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     names: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, str(README), "exec"), names)  # our own file
-    last = blocks[-1].strip().splitlines()[-1]
-    table = eval(last, names)
+    line = next(line for line in blocks[2].splitlines() if line.startswith("costs.side_by_side"))
+    table = eval(line, names)
     assert isinstance(table, SideBySide)
     assert table["few bits"].stored_bits < table["thinner"].stored_bits < table["dense"].stored_bits
     assert table["thinner"].macs < table["few bits"].macs == table["dense"].macs
     assert (tmp_path / "tiny.edlc").stat().st_size == recipes.file_bytes(names["tiny"])
+    masked = names["prune"](names["model"], names["x"], sparsity=0.9).model
+    torch.testing.assert_close(
+        names["fast"](names["x"]), masked(names["x"]).detach(), atol=1e-4, rtol=1e-4
+    )  # sums in another order
+    assert names["plan"].overhead == 0

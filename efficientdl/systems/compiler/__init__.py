@@ -1,11 +1,11 @@
 """Compilers: rewrite a network so that the same outputs come sooner, or from less memory.
 
-`trace` takes a `Graph` from a network, `check` and `run` say what it means; everything else is held
-against them. `passes/` rewrite it by rules that always pay, `substitution/` by rules that it finds
-itself and a search, `ios/` runs branches at the same time, `memory/` finds a place for every tensor,
-`autotune/` measures how loops should be cut for this processor. What leaves Python goes through
-`codegen/`, as C, or `export/`, as ONNX. `accelerate` puts the layers of a compressed network onto
-kernels, without a graph.
+`trace` takes a `Graph` from a network, `check` and `run` say what it means; everything else is
+held against them. `passes/` rewrite it by rules that always pay, `substitution/` by rules that it
+finds itself and a search, `ios/` runs branches at the same time, `memory/` finds a place for every
+tensor, `autotune/` measures how loops should be cut for this processor. What leaves Python goes
+through `codegen/`, as C, or `export/`, as ONNX. `accelerate` puts the layers of a compressed
+network onto kernels, without a graph.
 """
 
 from efficientdl.systems.compiler.accelerate import accelerate
