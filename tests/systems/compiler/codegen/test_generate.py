@@ -156,7 +156,9 @@ def test_branches_on_real_digits():
 
 @needs_a_compiler
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [{}, {"weight_bits": 4, "weight_rule": affine}], ids=repr)
+@pytest.mark.parametrize(
+    "options", [{}, {"weight_bits": 4, "weight_rule": affine}], ids=["plain", "four bits"]
+)
 def test_a_residual_network(options):
     network, _ = integer_only(residual_net(), NOISE, **options)
     codes = network.to_codes(NOISE)
