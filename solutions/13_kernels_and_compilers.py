@@ -182,7 +182,7 @@ skipping = {
     "csr_matmul": (lambda: csr_matmul(*csr, x), kept),
     "block_matmul": (lambda: sparse.block_matmul(blocks, x), kept),
 }
-panels.under_the_roof(machine, skipping, repeats=5 if FAST else 20)
+panels.under_the_roof(machine, panels.written(skipping), repeats=5 if FAST else 20)
 
 # %% [markdown]
 # The speed in the figure counts MACs that were done, so a slower one may be done earlier; the table has the times. Where is the
@@ -293,12 +293,12 @@ x8 = np.ascontiguousarray(np.round(x.T * 255 - 128).astype(np.int8))
 factor, panels8 = scale / 255 * 8, low_bit.pack_int8(w8)  # a step of y is 1 / 8
 bias = np.round(lenet.fc1.bias.detach().numpy() * 255 / scale).astype(np.int32)
 sums = low_bit.int8_gemm(x8, panels8, np.zeros(64, np.int32))
-codes = requantize(sums, w8.sum(axis=0, dtype=np.int32), -128, bias, factor, 0)
 fixed = tensors.fixed_point(torch.from_numpy(factor))
 to = low_bit.Requantize(bias, *(part.int().numpy() for part in (fixed.multiplier, fixed.shift)))
 theirs = low_bit.int8_gemm_codes(x8, panels8, np.full(64, -128, np.int32), to)
-near = np.abs(codes / 8 - (weight @ x).T - lenet.fc1.bias.detach().numpy())
-print("yours to the bit:", np.array_equal(codes, theirs))
+near = np.abs(theirs / 8 - (weight @ x).T - lenet.fc1.bias.detach().numpy())
+given = sums, w8.sum(axis=0, dtype=np.int32), -128, bias, factor, 0
+print("yours to the bit:", panels.agrees(requantize, *given, theirs=theirs))
 print(f"off by at most {8 * near.max():.0f} step")
 
 # %% [markdown]
@@ -350,14 +350,15 @@ check("kern-popcount")
 a = low_bit.sign_words(np.ascontiguousarray(x.T - x.mean()))
 b = low_bit.sign_words(np.ascontiguousarray(weight))
 signs = low_bit.pack_sign_panels(b, 784)
-print("yours to the bit:", np.array_equal(signs_matmul(a, b, 784), low_bit.xnor_gemm(a, signs)))
+theirs = low_bit.xnor_gemm(a, signs)
+print("yours to the bit:", panels.agrees(signs_matmul, a, b, 784, theirs=theirs))
 one_bit = {
     "float": (lambda: torch.mm(w, columns), whole),
     "int8": (lambda: low_bit.int8_gemm(x8, panels8, np.zeros(64, np.int32)), whole),
     "yours, NumPy": (lambda: signs_matmul(a, b, 784), whole),
     "signs": (lambda: low_bit.xnor_gemm(a, signs), whole),
 }
-panels.under_the_roof(machine, one_bit, repeats=5 if FAST else 20)
+panels.under_the_roof(machine, panels.written(one_bit), repeats=5 if FAST else 20)
 
 # %% [markdown]
 # The roof is that of floats. Smaller numbers have roofs of their own, higher ones.
@@ -398,9 +399,10 @@ scan = datasets.load("vlp16").xyz.numpy()
 cells = np.unique(np.floor(scan / 0.2).astype(np.int32), axis=0)
 offsets = points.cube(3, 3)
 found = points.kernel_map(cells, cells, offsets)
-pairs = neighbour_pairs(cells, offsets[0])
-print(f"{len(cells)} cells, {len(found.inputs)} pairs of neighbours, {len(pairs)} at offset 0")
-print("as many as in the library's map:", len(pairs) == found.starts[1])
+n_pairs, first = len(found.inputs), found.starts[1]
+print(f"{len(cells)} cells, {n_pairs} pairs of neighbours, {first} at offset 0")
+yours = panels.agrees(lambda *given: len(neighbour_pairs(*given)), cells, offsets[0], theirs=first)
+print("you find as many:", yours)
 
 # %% tags=["nbval-ignore-output"]
 ways = {
@@ -409,7 +411,7 @@ ways = {
     "hash table": lambda: points.kernel_map_by_hash(cells, cells, offsets),
     "sorted lists": lambda: points.kernel_map_by_sorting(cells, cells, offsets),
 }
-print(costs.compare(ways, warmup=1, repeats=3 if FAST else 10))
+print(costs.compare(panels.written(ways), warmup=1, repeats=3 if FAST else 10))
 
 # %% [markdown]
 # Your dictionary did one offset of 27. With the map, a convolution of 16 to 32 channels: gather the neighbours, multiply, scatter; or fetch

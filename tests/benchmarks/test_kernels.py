@@ -201,6 +201,9 @@ SMALL = {
 
 @pytest.mark.parametrize("module", SMALL, ids=lambda module: module.__name__.split(".")[-1])
 @pytest.mark.slow
+@pytest.mark.filterwarnings(
+    "ignore:Sparse :UserWarning", "ignore:.*quantize_per_tensor:UserWarning"
+)
 def test_ours_and_every_peer_compute_the_same(module, monkeypatch):
     for name, value in SMALL[module].items():
         monkeypatch.setattr(module, name, value)
@@ -220,6 +223,7 @@ OPTIONAL = {peers.PREPACKED, int4.ORT_EXACT, int4.ORT_BYTES, huffman.ZSTD, huffm
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's exporter
 def test_a_pruned_network_is_compared_before_it_is_timed():
     torch.manual_seed(0)
     dense = nn.Sequential(nn.Flatten(), nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 8)).eval()
