@@ -111,13 +111,14 @@ class Draft:
 
     def graph(self) -> Graph:
         """The graph as it is now: in an order in which it can run, without what nothing needs."""
-        ordered: dict[str, Node] = {}
+        needed: dict[str, Node] = {}
         for output in self.outputs:
-            self._visit(output, ordered)
-        place = {name: i for i, name in enumerate(self.nodes)}
+            self._visit(output, needed)
+        ordered: dict[str, Node] = {}
+        for name, n in self.nodes.items():  # as they stood; a new one just before it is taken
+            if name in needed:
+                self._visit(n.outputs[0].name, ordered)
         nodes = tuple(ordered.values())
-        if _is_order(sorted(nodes, key=lambda n: place[n.name]), self.maker):
-            nodes = tuple(sorted(nodes, key=lambda n: place[n.name]))
         used = {name for n in nodes for name in n.inputs} | set(self.outputs)
         constants = {name: t for name, t in self.constants.items() if name in used}
         return Graph(self.inputs, constants, nodes, self.outputs)
@@ -137,13 +138,3 @@ class Draft:
             begun.add(name)
             waiting.append((value, True))
             waiting += [(taken, False) for taken in reversed(self.nodes[name].inputs)]
-
-
-def _is_order(nodes: Sequence[Node], maker: dict[str, str]) -> bool:
-    """Whether every node stands after those whose values it takes."""
-    seen: set[str] = set()
-    for n in nodes:
-        if any(maker.get(value, "") not in seen for value in n.inputs if value in maker):
-            return False
-        seen.add(n.name)
-    return True
