@@ -81,13 +81,15 @@ class Draft:
             del self.maker[value.name], self.values[value.name]
 
     def merge(self, first: str, made: Node) -> None:
-        """Put a node in the place of the one of its name and of `first`, which goes with it."""
+        """Put a node in the place of `first`, which goes, and so does the one of its name."""
+        order = [made.name if name == first else name for name in self.nodes if name != made.name]
         for value in self.nodes[made.name].inputs:
             self.takers[value].remove(made.name)
         self.remove(first)
         for value in made.inputs:
             self.takers[value].append(made.name)
         self.nodes[made.name] = made
+        self.nodes = {name: self.nodes[name] for name in order}
 
     def remake(self, name: str, op: str, inputs: Sequence[Value], **attributes: Any) -> Node:  # noqa: ANN401
         """Another node under the name of one that is there, for whoever took that one."""
