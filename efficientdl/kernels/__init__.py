@@ -4,11 +4,12 @@ Three functions stand together in each file: `name`, which is fast, `name_refere
 plain enough to be believed, and `name_cost`, which knows MACs and bytes from the shapes. Arrays go
 in and come out; torch is not needed here. Nothing is compiled before the first call.
 
-Here are the simple forms, which the labs take apart. The fast ones stand in folders: `sparse/` has
-products that skip zeros, `low_bit/` products of few bits, `points/` what clouds of points need,
-`entropy/` Huffman's codes in streams, `scheduled/` loops that a tuner cuts; `pattern_conv.py` and
-`depthwise.py` are convolutions. All are made of `simd/` (registers as values), `compiled.py`
-(machine code that is kept on disk), `threads.py` and `cpu.py` (what this processor can do).
+Here are the plain forms, a loop or two each, beside which the fast ones are held. Those stand in
+folders: `sparse/` has products that skip zeros, `low_bit/` products of few bits, `points/` what
+clouds of points need, `entropy/` Huffman's codes in streams, `scheduled/` loops that a tuner cuts;
+`pattern_conv.py` and `depthwise.py` are convolutions. All are made of `simd/` (registers as
+values), `compiled.py` (machine code that is kept on disk), `threads.py` and `cpu.py` (what this
+processor can do).
 """
 
 from efficientdl.kernels.csr import csr_matmul, csr_matmul_cost, csr_matmul_reference

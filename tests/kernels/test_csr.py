@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 
-import numba
 import numpy as np
 import pytest
 import scipy.sparse
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
 from efficientdl.kernels import csr, csr_matmul, csr_matmul_cost, csr_matmul_reference
+from tests.kernels.machine_code import afresh
 
 # The same sums in another order; random terms of size 1, so relative to what is summed.
 TOLERANCE = {np.float32: 1e-4, np.float64: 1e-11}
@@ -175,9 +175,7 @@ assert not any(f.signatures for f in (csr._by_matrix, csr._by_vector, csr._indic
 
 
 def test_the_inner_loop_is_compiled_to_vector_instructions(monkeypatch):
-    if not hasattr(csr._by_matrix, "py_func"):
-        pytest.skip("the compiler is switched off")
-    fresh = numba.njit(nogil=True)(csr._by_matrix.py_func)  # of cached code nothing can be seen
+    fresh = afresh(csr._by_matrix)
     monkeypatch.setattr(csr, "_by_matrix", fresh)
     sparse, x = drawn(6, 8, 5, 0.5, np.float32, seed=0)
     product(sparse, x)

@@ -1,9 +1,5 @@
 """The depthwise convolution on padded maps equals torch's, of the same images."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -20,6 +16,7 @@ from efficientdl.kernels.depthwise import (
     unframe,
 )
 from efficientdl.kernels.threads import threads
+from tests.kernels import modes
 
 
 def drawn(n, c, height, width, seed):
@@ -167,25 +164,10 @@ for stride in (1, 2):
     np.testing.assert_allclose(
         module.depthwise_conv(maps, packed, stride),
         module.depthwise_conv_reference(maps, packed, stride), rtol=1e-5, atol=1e-5)
-print("same")
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"NUMBA_DISABLE_JIT": "1"},
-        {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+avx2,+fma"},
-    ],
-    ids=["no-jit", "avx2"],
-)
-def test_it_runs_without_the_jit_and_on_a_lesser_processor(settings):
-    run = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env=os.environ | settings,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.stdout == "same\n", run.stderr
+@modes.EACH
+def test_it_runs_without_the_jit_and_on_a_lesser_processor(environment):
+    modes.run(PROGRAM, environment)

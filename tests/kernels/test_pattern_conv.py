@@ -1,9 +1,5 @@
 """The pattern-pruned convolution equals torch's dense one of the same weights."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -18,6 +14,7 @@ from efficientdl.kernels.pattern_conv import (
 )
 from efficientdl.kernels.pattern_weight import pack_pattern
 from efficientdl.kernels.threads import threads
+from tests.kernels import modes
 
 PATTERNS = [[4, 1, 3, 0], [4, 1, 5, 2], [4, 3, 7, 6], [4, 5, 7, 8], [4, 1, 3, 5], [4, 3, 5, 7]]
 
@@ -206,12 +203,4 @@ for size in range(1, 5):
         pattern_conv(*made), pattern_conv_reference(*made), rtol=1e-4, atol=1e-4
     )
 """
-    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
-    assert done.returncode == 0, done.stderr
+    modes.run(code, modes.NO_COMPILER)

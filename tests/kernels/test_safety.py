@@ -6,9 +6,6 @@ that are none. Nothing may be read or written beside an array: what kernels allo
 bytes of a pattern, and so does what they are given.
 """
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,6 +56,7 @@ from efficientdl.kernels.sparse import (
     vector_matmul,
 )
 from efficientdl.kernels.threads import threads
+from tests.kernels import modes
 
 REFUSED = (BadValue, BadKind)
 GUARD, PATTERN = 256, 0xA5
@@ -521,12 +519,4 @@ for case in CASES:
 
 @pytest.mark.slow
 def test_all_are_right_without_the_compiler():
-    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
-    assert done.returncode == 0, done.stderr
+    modes.run(WITHOUT, modes.NO_COMPILER)

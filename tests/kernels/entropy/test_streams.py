@@ -1,9 +1,5 @@
 """Huffman streams: references that go bit by bit, and data that lie in every way."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -29,6 +25,7 @@ from efficientdl.kernels.entropy.streams import (
 from efficientdl.kernels.huffman import code_lengths, huffman_encode
 from efficientdl.kernels.threads import threads
 from efficientdl.report import Cost
+from tests.kernels import modes
 
 SEVERAL = [0, 1, 2, 3, 4, 5, 63, 1000, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 7]
 
@@ -308,15 +305,7 @@ check()
 @pytest.mark.slow
 def test_without_the_compiler_numpy_finds_no_place_out_of_bounds():
     """What is written is read again, and what is damaged ends in the one sentence."""
-    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", WITHOUT],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
-    assert done.returncode == 0, done.stderr
+    modes.run(WITHOUT, modes.NO_COMPILER)
 
 
 def test_costs_are_bytes_and_no_macs():

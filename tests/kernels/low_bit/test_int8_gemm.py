@@ -2,7 +2,6 @@
 
 import re
 
-import numba
 import numpy as np
 import pytest
 import torch
@@ -11,12 +10,12 @@ from hypothesis import strategies as st
 
 from efficientdl.catalogue import catalogue
 from efficientdl.kernels import cpu
-from efficientdl.kernels.cpu import config
 from efficientdl.kernels.int8 import int8_matmul
 from efficientdl.kernels.low_bit import int8_gemm, pack_int8
 from efficientdl.kernels.low_bit.int8_gemm import _multiply, int8_gemm_cost, int8_gemm_reference
 from efficientdl.kernels.threads import threads
 from efficientdl.report import Cost
+from tests.kernels.machine_code import afresh
 from tests.promises import kernel
 
 
@@ -74,12 +73,11 @@ def test_cost_is_one_mac_for_each_product():
     assert cost == Cost(macs=3 * 5 * 7, traffic_bytes=15 + 35 + 12 + 4 * 21)
 
 
-@pytest.mark.skipif(bool(config.DISABLE_JIT), reason="there is no machine code to look at")
 @pytest.mark.skipif(not cpu.has(cpu.AVX512, cpu.VNNI), reason="the processor has no VNNI")
 def test_sums_stay_in_registers(monkeypatch):
     rng = np.random.default_rng(0)
     x, w = rng.integers(0, 256, (9, 9), np.uint8), rng.integers(-128, 128, (9, 9), np.int8)
-    fresh = numba.njit(nogil=True)(_multiply.py_func)  # of cached code nothing can be seen
+    fresh = afresh(_multiply)
     monkeypatch.setitem(int8_gemm.__globals__, "_multiply", fresh)
     int8_gemm(x, pack_int8(w), np.zeros(9, np.int32))
     text = next(iter(fresh.inspect_asm().values()))

@@ -4,13 +4,9 @@ Without the compiler, a place outside an array raises or gives a register that i
 that run also shows that nothing is read or written out of bounds.
 """
 
-import os
-import subprocess
-import sys
-
 import pytest
 
-from efficientdl.kernels import cpu
+from tests.kernels import modes
 
 CODE = """
 import numpy as np
@@ -25,22 +21,6 @@ for size in (1, 7):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "environment",
-    [
-        {"NUMBA_DISABLE_JIT": "1"},
-        {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+avx2,+fma"},
-    ],
-    ids=["no compiler", "AVX2"],
-)
+@modes.EACH
 def test_other_machines(environment):
-    if "avx2" in environment.get("NUMBA_CPU_FEATURES", "") and not cpu.has(cpu.AVX2):
-        pytest.skip("the processor has no AVX2 to leave")
-    done = subprocess.run(
-        [sys.executable, "-c", CODE],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    modes.run(CODE, environment)

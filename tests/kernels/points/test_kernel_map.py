@@ -1,8 +1,5 @@
 """Three ways to a kernel map, and a dictionary: the same pairs, and the same refusals."""
 
-import os
-import subprocess
-import sys
 from itertools import product
 
 import numpy as np
@@ -19,6 +16,7 @@ from efficientdl.kernels.points import (
 )
 from efficientdl.kernels.points.kernel_map import kernel_map_cost, kernel_map_reference
 from efficientdl.kernels.threads import threads
+from tests.kernels import modes
 
 WAYS = [kernel_map, kernel_map_by_grid, kernel_map_by_hash, kernel_map_by_sorting]
 by_every_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
@@ -198,12 +196,4 @@ for size in range(1, 6):
         for mine, other in zip(way(*arguments), expected, strict=True):
             np.testing.assert_array_equal(mine, other)
 """
-    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
-    assert done.returncode == 0, done.stderr
+    modes.run(code, modes.NO_COMPILER)

@@ -1,8 +1,5 @@
 """Neighbours equal brute force and SciPy's tree, ties and all; sums equal NumPy's."""
 
-import os
-import subprocess
-import sys
 import tracemalloc
 from itertools import pairwise
 
@@ -26,6 +23,7 @@ from efficientdl.kernels.points.neighbours import (
     knn_reference,
 )
 from efficientdl.kernels.threads import threads
+from tests.kernels import modes
 
 
 def cloud(n, d, seed, *, coarse=False):
@@ -275,12 +273,4 @@ for size in range(1, 5):
     everyone = knn(points, queries, len(points)).squared
     np.testing.assert_array_equal(counts, (everyone < 1).sum(axis=1))
 """
-    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
-    assert done.returncode == 0, done.stderr
+    modes.run(code, modes.NO_COMPILER)

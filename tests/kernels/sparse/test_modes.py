@@ -4,20 +4,17 @@ Without the compiler, a place outside an array raises or gives a register that i
 these runs also show that nothing is read or written out of bounds.
 """
 
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
-import numba
 import numpy as np
 import pytest
 import torch
 
-from efficientdl.kernels import cpu
 from efficientdl.kernels.sparse import block_loops, block_matmul, pack_blocks
 from efficientdl.kernels.sparse.blocks import multiply
 from efficientdl.kernels.threads import threads
+from tests.kernels import modes
+from tests.kernels.machine_code import afresh
 from tests.kernels.sparse.matrices import TOLERANCE, drawn, parts
 
 CODE = """
@@ -46,25 +43,9 @@ for m, k, n in ((1, 1, 1), (3, 17, 8), (18, 70, 16), (17, 40, 65), (5, 300, 20))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "environment",
-    [
-        {"NUMBA_DISABLE_JIT": "1"},
-        {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+avx2,+fma"},
-    ],
-    ids=["no compiler", "AVX2"],
-)
+@modes.EACH
 def test_other_machines(environment):
-    if "avx2" in environment.get("NUMBA_CPU_FEATURES", "") and not cpu.has(cpu.AVX2):
-        pytest.skip("the processor has no AVX2 to leave")
-    done = subprocess.run(
-        [sys.executable, "-c", CODE],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    modes.run(CODE, environment)
 
 
 def test_several_callers_beside_torch():
@@ -83,10 +64,7 @@ def test_several_callers_beside_torch():
 
 
 def test_sums_stay_in_registers():
-    loop = block_loops.LOOPS[16]
-    if not hasattr(loop, "py_func"):
-        pytest.skip("the compiler is switched off")
-    fresh = numba.njit(nogil=True)(loop.py_func)  # what comes from the disk cannot be looked at
+    fresh = afresh(block_loops.LOOPS[16])
     sparse, x = drawn((5, 20, 16), 0.5, seed=0)
     weight = pack_blocks(*parts(sparse))
     y = multiply(weight, x, {16: fresh}, 16)
