@@ -8,6 +8,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from efficientdl.systems.compiler.graph import Graph, Node, Value, constant, node
+from efficientdl.systems.compiler.names import unused
 
 
 class Draft:
@@ -45,10 +46,8 @@ class Draft:
 
     def new(self, name: str) -> str:
         """A name that neither a value nor a node has: the one proposed, or it with a number."""
-        taken, number = name, 2
-        while taken in self.values or taken in self.nodes or f"{taken}.0" in self.values:
-            taken, number = f"{name}_{number}", number + 1
-        return taken
+        has = lambda n: n in self.values or n in self.nodes or f"{n}.0" in self.values  # noqa: E731
+        return unused(name, has)
 
     def hold(self, name: str, tensor: Shaped[Tensor, "..."]) -> Value:
         """A new constant."""

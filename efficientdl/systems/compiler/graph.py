@@ -247,13 +247,7 @@ def run(graph: Graph, *x: Array) -> list[Array]:
         BadValue: The graph is not well-formed, or the inputs are not of its shapes and dtypes.
     """
     check(graph)
-    if len(x) != len(graph.inputs):
-        _check.fail("run", "inputs", f"must be {len(graph.inputs)}", len(x))
-    for value, tensor in zip(graph.inputs, x, strict=True):
-        _check.kind("run", value.name, tensor, Tensor)
-        if constant(value.name, tensor) != value:
-            got = (tuple(tensor.shape), tensor.dtype)
-            _check.fail("run", value.name, f"must be {value.dtype} {value.shape}", got)
+    check_inputs("run", graph.inputs, x)
     held = {v.name: t for v, t in zip(graph.inputs, x, strict=True)} | dict(graph.constants)
     last = last_uses(graph)
     with torch.no_grad():
@@ -264,6 +258,20 @@ def run(graph: Graph, *x: Array) -> list[Array]:
                 if last.get(name, -1) <= place:
                     del held[name]
     return [held[name] for name in graph.outputs]
+
+
+def check_inputs(
+    caller: str, wanted: Sequence[Value], x: Sequence[Array], *, device: str | None = None
+) -> None:
+    """Demand as many tensors as are wanted, of their shapes and dtypes, on any device or on one."""
+    if len(x) != len(wanted):
+        _check.fail(caller, "inputs", f"must be {len(wanted)}", len(x))
+    where = f", on {device}" if device else ""
+    for value, tensor in zip(wanted, x, strict=True):
+        _check.kind(caller, value.name, tensor, Tensor)
+        if constant(value.name, tensor) != value or device not in (None, tensor.device.type):
+            got = (tuple(tensor.shape), tensor.dtype, str(tensor.device))
+            _check.fail(caller, value.name, f"must be {value.dtype} {value.shape}{where}", got)
 
 
 def last_uses(graph: Graph) -> dict[str, int]:

@@ -13,6 +13,7 @@ from efficientdl import _check
 from efficientdl.costs.trace import MODEL, Inputs, arguments, check_inputs
 from efficientdl.systems.compiler.graph import Array, Graph, Node, Value, check, constant, node
 from efficientdl.systems.compiler.lower import LOWER
+from efficientdl.systems.compiler.names import unused
 
 
 def trace(model: nn.Module, x: Inputs) -> Graph:
@@ -214,11 +215,9 @@ class _Builder:
 
     def new(self, name: str) -> str:
         """A name that nothing has yet: the one proposed, or that with a number."""
-        taken, number = name, 2
-        while taken in self.names:
-            taken, number = f"{name}_{number}", number + 1
-        self.names.add(taken)
-        return taken
+        free = unused(name, self.names.__contains__)
+        self.names.add(free)
+        return free
 
     def finish(self, given: Any) -> None:  # noqa: ANN401
         values = [self.made.get(step) for step in given]

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from efficientdl.systems.compiler.export.extra import package
+from efficientdl.systems.compiler.names import unused
 
 # Opset 21 is the first with four-bit codes; file version 10 is the one that came with it.
 OPSET, FILE_VERSION = 21, 10
@@ -29,11 +30,9 @@ class Writer:
 
     def new(self, name: str) -> str:
         """A name that nothing has yet: the one proposed, or that with a number."""
-        taken, number = name, 2
-        while taken in self.names:
-            taken, number = f"{name}_{number}", number + 1
-        self.names.add(taken)
-        return taken
+        free = unused(name, self.names.__contains__)
+        self.names.add(free)
+        return free
 
     def hold(self, name: str, value: Array) -> str:
         """A constant, stored in its own dtype; returns its name."""

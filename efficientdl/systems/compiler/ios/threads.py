@@ -13,7 +13,7 @@ import torch
 
 from efficientdl import _check
 from efficientdl.costs.latency import latency
-from efficientdl.systems.compiler.graph import Array, Node, constant
+from efficientdl.systems.compiler.graph import Array, Node, check_inputs
 from efficientdl.systems.compiler.ios.merge import apply_merges, merged_nodes
 from efficientdl.systems.compiler.ios.operators import Operators
 from efficientdl.systems.compiler.ios.schedule import (
@@ -89,13 +89,7 @@ def run_schedule(
 
 def _inputs(operators: Operators, x: tuple[Array, ...]) -> dict[str, Array]:
     inputs = operators.graph.inputs
-    if len(x) != len(inputs):
-        _check.fail("run_schedule", "inputs", f"must be {len(inputs)}", len(x))
-    for value, tensor in zip(inputs, x, strict=True):
-        _check.kind("run_schedule", value.name, tensor, torch.Tensor)
-        if constant(value.name, tensor) != value:
-            got = (tuple(tensor.shape), tensor.dtype)
-            _check.fail("run_schedule", value.name, f"must be {value.dtype} {value.shape}", got)
+    check_inputs("run_schedule", inputs, x)
     given = zip(inputs, x, strict=True)
     return {value.name: tensor for value, tensor in given} | dict(operators.graph.constants)
 

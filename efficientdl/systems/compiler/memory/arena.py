@@ -5,7 +5,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from efficientdl import _check
-from efficientdl.systems.compiler.graph import Array, Value, constant
+from efficientdl.systems.compiler.graph import Array, Value, check_inputs
 from efficientdl.systems.compiler.memory.plan import Plan, check_plan
 from efficientdl.systems.compiler.memory.program import (
     Program,
@@ -50,7 +50,8 @@ def run_in_arena(program: Program, plan: Plan, *x: Array) -> list[Array]:
     """
     _check.kind("run_in_arena", "program", program, Program)
     _check.kind("run_in_arena", "plan", plan, Plan)
-    _check_inputs(program, x)
+    wanted = [program.values[name] for name in program.inputs]
+    check_inputs("run_in_arena", wanted, x, device="cpu")
     _check_places(program, plan)
     arena = torch.full((plan.peak_bytes,), _POISON, dtype=torch.uint8)
     places = _places(program, plan, arena)
@@ -64,17 +65,6 @@ def run_in_arena(program: Program, plan: Plan, *x: Array) -> list[Array]:
             _poison(step, places)
             step.run([places[n] for n in step.reads], [places[n] for n in step.writes], scratch)
         return [places[name].clone() for name in program.outputs]
-
-
-def _check_inputs(program: Program, x: tuple[Array, ...]) -> None:
-    if len(x) != len(program.inputs):
-        _check.fail("run_in_arena", "inputs", f"must be {len(program.inputs)}", len(x))
-    for name, tensor in zip(program.inputs, x, strict=True):
-        _check.kind("run_in_arena", name, tensor, Tensor)
-        value = program.values[name]
-        if constant(name, tensor) != value or tensor.device.type != "cpu":
-            got = (tuple(tensor.shape), tensor.dtype, str(tensor.device))
-            _check.fail("run_in_arena", name, f"must be {value.dtype} {value.shape}, on cpu", got)
 
 
 def _check_places(program: Program, plan: Plan) -> None:

@@ -8,6 +8,7 @@ from efficientdl import _check
 from efficientdl.systems.compiler.draft import Draft
 from efficientdl.systems.compiler.graph import Graph, Node, Value
 from efficientdl.systems.compiler.ops import ACTIVATIONS
+from efficientdl.systems.compiler.substitution.forms import structure
 from efficientdl.systems.compiler.substitution.pattern import (
     COMMUTE,
     Data,
@@ -71,6 +72,22 @@ def rewritings(rule: Rule, graph: Graph) -> Iterator[Graph]:
         made = apply(rule, match, graph)
         if made is not None:
             yield made
+
+
+def all_rewritings(rules: Sequence[Rule], graph: Graph, seen: set[int]) -> Iterator[Graph]:
+    """The graphs that one rule makes of this one, none of a structure that was seen before.
+
+    Args:
+        rules: What may replace what.
+        graph: What is rewritten.
+        seen: Structures; those of the graphs given are added.
+    """
+    for rule in rules:
+        for made in rewritings(rule, graph):
+            key = structure(made)
+            if key not in seen:
+                seen.add(key)
+                yield made
 
 
 def _value(ref: Ref, match: Match) -> str:

@@ -1,14 +1,13 @@
 """The rules: those that enumeration finds, and their shipped list."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 from efficientdl import _check
-from efficientdl.systems.compiler.graph import Graph
 from efficientdl.systems.compiler.substitution.forms import structure
 from efficientdl.systems.compiler.substitution.generate import candidates
-from efficientdl.systems.compiler.substitution.match import rewritings
+from efficientdl.systems.compiler.substitution.match import all_rewritings, rewritings
 from efficientdl.systems.compiler.substitution.pattern import Pattern, parse
 from efficientdl.systems.compiler.substitution.setting import Setting
 from efficientdl.systems.compiler.substitution.shipped import SHIPPED
@@ -97,16 +96,7 @@ def _follows(source: Pattern, target: Pattern, kept: Sequence[Rule]) -> bool:
     wanted, seen, layer = structure(right), {structure(left)}, [left]
     shortcut = len(target.steps) < len(source.steps)
     for _ in range(1 if shortcut else 2):
-        layer = [g for graph in layer for g in _all(kept, graph, seen)]
+        layer = [g for graph in layer for g in all_rewritings(kept, graph, seen)]
         if wanted in seen:
             return True
     return wanted in seen
-
-
-def _all(rules: Sequence[Rule], graph: Graph, seen: set[int]) -> Iterator[Graph]:
-    for rule in rules:
-        for made in rewritings(rule, graph):
-            key = structure(made)
-            if key not in seen:
-                seen.add(key)
-                yield made

@@ -1,6 +1,6 @@
 """Search for a cheaper graph among those that rules make of one: with backtracking."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from heapq import heappop, heappush
 
 import numpy as np
@@ -12,7 +12,7 @@ from efficientdl.systems.compiler.graph import Graph, Value, check, constant, no
 from efficientdl.systems.compiler.passes.constant_folding import compute_constants
 from efficientdl.systems.compiler.substitution.cost import GraphCost, simulated_latency
 from efficientdl.systems.compiler.substitution.forms import at_once, structure, two_by_two
-from efficientdl.systems.compiler.substitution.match import rewritings
+from efficientdl.systems.compiler.substitution.match import all_rewritings
 from efficientdl.systems.compiler.substitution.pieces import joined, pieces
 from efficientdl.systems.compiler.substitution.rules import shipped_rules
 from efficientdl.systems.compiler.substitution.verify import Rule
@@ -102,7 +102,7 @@ def backtrack(
         price, _, current = heappop(queue)
         if price >= alpha * least and price > least:
             break  # all that wait are as dear or dearer
-        for made in _new(current, rules, seen):
+        for made in all_rewritings(rules, current, seen):
             flat = at_once(made)
             price = cost(flat)
             if price < least:
@@ -111,13 +111,3 @@ def backtrack(
                 heappush(queue, (price, len(seen), made))
         history.append(least)
     return (graph if best is graph else compute_constants(best)), history
-
-
-def _new(graph: Graph, rules: Sequence[Rule], seen: set[int]) -> Iterator[Graph]:
-    """The graphs that one rule makes of this one, and that were not there before."""
-    for rule in rules:
-        for made in rewritings(rule, graph):
-            key = structure(made)
-            if key not in seen:
-                seen.add(key)
-                yield made
