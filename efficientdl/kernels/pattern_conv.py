@@ -12,7 +12,6 @@ from jaxtyping import Float32
 from efficientdl import _check
 from efficientdl.catalogue import Kernel, technique
 from efficientdl.kernels.compiled import compiled
-from efficientdl.kernels.low_bit.int8_window import Window
 from efficientdl.kernels.pattern_weight import (
     TOGETHER,
     PatternWeight,
@@ -24,6 +23,7 @@ from efficientdl.kernels.pattern_window import Frame, frame_of, odd, places_of
 from efficientdl.kernels.quads import WIDTH, fma4, load4, store4, zeros4
 from efficientdl.kernels.simd import aligned, at, splat
 from efficientdl.kernels.threads import deal
+from efficientdl.kernels.window import Window
 from efficientdl.report import Cost
 
 Images = Float32[np.ndarray, "n c h w"]

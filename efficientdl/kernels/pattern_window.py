@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int32
 
-from efficientdl.kernels.low_bit.int8_window import Window
 from efficientdl.kernels.pattern_weight import TOGETHER, PatternWeight
 from efficientdl.kernels.quads import LANES, WIDTH
+from efficientdl.kernels.window import Window
 
 MOST_COPIES = 8  # of the input, for kernels that many columns wide
 NEAR = 2**17  # floats of an input that images share: they stay in the second cache

@@ -6,7 +6,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from efficientdl.kernels.low_bit.int8_window import Window
 from efficientdl.kernels.pattern_conv import (
     pattern_conv,
     pattern_conv_cost,
@@ -14,6 +13,7 @@ from efficientdl.kernels.pattern_conv import (
 )
 from efficientdl.kernels.pattern_weight import pack_pattern
 from efficientdl.kernels.threads import threads
+from efficientdl.kernels.window import Window
 from tests.kernels import modes
 
 PATTERNS = [[4, 1, 3, 0], [4, 1, 5, 2], [4, 3, 7, 6], [4, 5, 7, 8], [4, 1, 3, 5], [4, 3, 5, 7]]

@@ -29,7 +29,6 @@ from efficientdl.kernels.low_bit.int8_pool import int8_max_pool, int8_mean_pool
 from efficientdl.kernels.low_bit.int8_quantize import QuantizedRows, quantize_rows
 from efficientdl.kernels.low_bit.int8_requantize import Requantize, int8_gemm_codes
 from efficientdl.kernels.low_bit.int8_sum import ScaledSum, int8_look_up, int8_sum
-from efficientdl.kernels.low_bit.int8_window import Window
 from efficientdl.kernels.low_bit.packed_codes import CodedWeights, PackedCodes, pack_codes
 from efficientdl.kernels.low_bit.unpack import unpack_codes
 from efficientdl.kernels.low_bit.xnor_gemm import (
@@ -50,7 +49,6 @@ __all__ = [
     "QuantizedRows",
     "quantize_rows",
     "int8_linear",
-    "Window",
     "Int8Filters",
     "pack_filters",
     "int8_conv",

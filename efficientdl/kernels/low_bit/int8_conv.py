@@ -19,9 +19,9 @@ from efficientdl.kernels.low_bit.int8_pictures import (
     room,
     strip_sums,
 )
-from efficientdl.kernels.low_bit.int8_window import Window
 from efficientdl.kernels.simd import load, store
 from efficientdl.kernels.threads import deal
+from efficientdl.kernels.window import Window
 from efficientdl.report import Cost
 
 

@@ -25,10 +25,10 @@ from efficientdl.kernels.low_bit.int8_pictures import (
     strip_sums,
 )
 from efficientdl.kernels.low_bit.int8_requantize import Requantize, demand_requantize
-from efficientdl.kernels.low_bit.int8_window import Window
 from efficientdl.kernels.low_bit.operations import low_bytes
 from efficientdl.kernels.simd import load, splat, store
 from efficientdl.kernels.threads import deal
+from efficientdl.kernels.window import Window
 from efficientdl.report import Cost
 
 

@@ -18,9 +18,9 @@ from efficientdl.kernels.low_bit.int8_pictures import (
     strip_sums,
     whole,
 )
-from efficientdl.kernels.low_bit.int8_window import Window
 from efficientdl.kernels.simd import floats, load, splat, store
 from efficientdl.kernels.threads import deal
+from efficientdl.kernels.window import Window
 from efficientdl.report import Cost
 
 PerFilter = Float32[np.ndarray, " c_out"]

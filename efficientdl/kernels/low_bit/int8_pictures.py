@@ -10,7 +10,7 @@ from efficientdl.kernels.compiled import compiled
 from efficientdl.kernels.low_bit.int8_conv_tiles import BLOCK, Strip, panel_sums
 from efficientdl.kernels.low_bit.int8_depthwise import channel_sums
 from efficientdl.kernels.low_bit.int8_filters import DEPTH, LANES, PANEL, Int8Filters
-from efficientdl.kernels.low_bit.int8_window import Pair, Window, places
+from efficientdl.kernels.window import Pair, Window, places
 
 Pictures = UInt8[np.ndarray, "n c_in h w"] | Int8[np.ndarray, "n c_in h w"]
 ZeroPoints = Int32[np.ndarray, " n"]

@@ -7,8 +7,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from efficientdl import _check
 from efficientdl.kernels.compiled import compiled
 from efficientdl.kernels.low_bit.int8_pictures import whole
-from efficientdl.kernels.low_bit.int8_window import Pair, Window
 from efficientdl.kernels.threads import deal
+from efficientdl.kernels.window import Pair, Window
 from efficientdl.report import Cost
 
 Codes = Int8[np.ndarray, "n c h w"]

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from efficientdl import _check
+from efficientdl.kernels.packed import Packed, demand_dtype
 from efficientdl.kernels.scheduled.schedule import FARTHEST, LANES, MOST_REGISTERS, Schedule
-from efficientdl.kernels.sparse.packed import Packed, demand_dtype
 
 
 @dataclass(frozen=True, eq=False)

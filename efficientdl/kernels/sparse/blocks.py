@@ -15,15 +15,10 @@ from jaxtyping import Float32, Int32, UInt8, UInt16
 from efficientdl import _check
 from efficientdl.kernels import cpu
 from efficientdl.kernels.compiled import compiled
+from efficientdl.kernels.packed import Packed
 from efficientdl.kernels.simd import aligned
 from efficientdl.kernels.sparse.block_loops import LOOPS
-from efficientdl.kernels.sparse.packed import (
-    Indices,
-    Packed,
-    demand_rise,
-    demand_rows,
-    demand_x,
-)
+from efficientdl.kernels.sparse.demands import Indices, demand_rise, demand_rows, demand_x
 from efficientdl.kernels.sparse.panels import Matrix, pack_panels, unpack_panels
 from efficientdl.kernels.threads import deal
 from efficientdl.report import Cost

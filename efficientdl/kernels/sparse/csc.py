@@ -13,7 +13,7 @@ from jaxtyping import Float, Int32
 
 from efficientdl import _check
 from efficientdl.kernels.compiled import compiled
-from efficientdl.kernels.sparse.packed import demand_starts
+from efficientdl.kernels.sparse.demands import demand_starts
 from efficientdl.report import Cost
 
 Values = Float[np.ndarray, " kept"]

@@ -13,8 +13,8 @@ from jaxtyping import Float
 from efficientdl import _check
 from efficientdl.kernels.csr import csr_matmul
 from efficientdl.kernels.sparse.blocks import BlockedRows, block_matmul, pack_blocks
+from efficientdl.kernels.sparse.demands import Indices, Values, columns_rise, demand_starts
 from efficientdl.kernels.sparse.n_of_m import n_of_m_matmul, pack_n_of_m
-from efficientdl.kernels.sparse.packed import Indices, Values, columns_rise, demand_starts
 from efficientdl.kernels.sparse.spmv import MatvecWeight, matvec, pack_matvec
 from efficientdl.kernels.sparse.vectors import HEIGHT, pack_vectors, vector_matmul
 

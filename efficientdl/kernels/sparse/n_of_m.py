@@ -13,10 +13,11 @@ from jaxtyping import Float32, UInt8
 
 from efficientdl import _check
 from efficientdl.catalogue import Kernel, technique
+from efficientdl.kernels.packed import Packed, demand_dtype
 from efficientdl.kernels.simd import aligned
 from efficientdl.kernels.sparse.blocks import WIDEST, rows_of_a_tile
+from efficientdl.kernels.sparse.demands import demand_x
 from efficientdl.kernels.sparse.group_loops import loop
-from efficientdl.kernels.sparse.packed import Packed, demand_dtype, demand_x
 from efficientdl.kernels.sparse.panels import Matrix, pack_panels, unpack_panels
 from efficientdl.kernels.threads import deal
 from efficientdl.report import Cost

@@ -29,8 +29,8 @@ from efficientdl.kernels.sparse.blocks import (
     block_matmul_reference,
     pack_blocks,
 )
+from efficientdl.kernels.sparse.demands import Indices, demand_rows, demand_x
 from efficientdl.kernels.sparse.instructions import look_up_32, ones
-from efficientdl.kernels.sparse.packed import Indices, demand_rows, demand_x
 from efficientdl.kernels.sparse.vector_forms import (
     LANES,
     STEPS,

@@ -11,7 +11,8 @@ from jaxtyping import Float32, Int32, UInt16, UInt32, UInt64
 
 from efficientdl import _check
 from efficientdl.kernels.compiled import compiled
-from efficientdl.kernels.sparse.packed import Indices, Packed, demand_rise
+from efficientdl.kernels.packed import Packed
+from efficientdl.kernels.sparse.demands import Indices, demand_rise
 
 Vector = Float32[np.ndarray, " n"]
 LANES, WORD, TABLE, STEPS = 16, 64, 32, 4

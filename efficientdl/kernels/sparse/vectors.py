@@ -20,7 +20,7 @@ from efficientdl.kernels.sparse.blocks import (
     columns_of_a_block,
     multiply,
 )
-from efficientdl.kernels.sparse.packed import Indices, demand_rows, demand_x
+from efficientdl.kernels.sparse.demands import Indices, demand_rows, demand_x
 from efficientdl.kernels.sparse.panels import Matrix
 from efficientdl.report import Cost
 

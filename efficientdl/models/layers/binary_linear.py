@@ -12,7 +12,8 @@ from torch.nn import functional
 from efficientdl import _check
 from efficientdl.kernels import pack_signs
 from efficientdl.kernels.low_bit import SignPanels, pack_sign_panels, sign_words, xnor_gemm
-from efficientdl.kernels.low_bit.int8_window import Window
+from efficientdl.kernels.window import Window
+from efficientdl.models.layers.conv_form import ConvForm
 from efficientdl.models.layers.few_bit_input import FewBitInput, Signs, Xnor
 from efficientdl.models.layers.kernel_form import (
     KernelForm,
@@ -21,7 +22,7 @@ from efficientdl.models.layers.kernel_form import (
     demand_inference,
 )
 from efficientdl.models.layers.quantized import QuantizedConv2d, QuantizedLinear
-from efficientdl.models.layers.sparse_layer import drops_weights, pair
+from efficientdl.models.layers.sparse_layer import drops_weights
 from efficientdl.models.layers.stored_weight import bits_of
 from efficientdl.report import Cost
 
@@ -151,7 +152,7 @@ class BinaryLinear(SignKernel):
         return self.sign_cost(x_shape, (*x_shape[:-1], self.out_features))
 
 
-class BinaryConv2d(SignKernel):
+class BinaryConv2d(ConvForm, SignKernel):
     """A convolution of signs with signs, for inference: 64 channels in a word.
 
     Each pixel becomes the words of its channels' signs; the windows of words are the rows of a
@@ -175,10 +176,7 @@ class BinaryConv2d(SignKernel):
         _check.kind("BinaryConv2d", "layer inside", inner, QuantizedConv2d)
         assert isinstance(inner, QuantizedConv2d)
         super().__init__(layer)
-        self.in_channels, self.out_channels = inner.in_channels, inner.out_channels
-        self.kernel_size, self.stride = pair(inner.kernel_size), pair(inner.stride)
-        self.dilation, self.border = pair(inner.dilation), inner.border
-        self.padding_mode = inner.padding_mode
+        self.take_form(inner)
         self._border_sums = KernelForm(_sums_of_border)
 
     def forward(self, input: Float[Tensor, "*n c_in h w"]) -> Float[Tensor, "*n c_out p q"]:

@@ -12,18 +12,19 @@ class ConvForm:
     `take_form` copies it from a convolution; `convolve` then does what that did.
     """
 
-    def take_form(self, layer: nn.Conv2d) -> None:
+    def take_form(self, layer: "nn.Conv2d | ConvForm") -> None:
         """Take over channels, strides, paddings and groups.
 
         Args:
             layer: The convolution to stand for.
         """
         self.in_channels, self.out_channels = layer.in_channels, layer.out_channels
-        self.kernel_size, self.stride, self.padding = layer.kernel_size, layer.stride, layer.padding
-        self.dilation, self.groups = layer.dilation, layer.groups
+        self.kernel_size, self.stride = pair(layer.kernel_size), pair(layer.stride)
+        self.padding, self.dilation, self.groups = layer.padding, pair(layer.dilation), layer.groups
         self.padding_mode = layer.padding_mode
         # widths of the border, last axis first, as functional.pad takes them
-        self.border = list(layer._reversed_padding_repeated_twice)
+        is_form = isinstance(layer, ConvForm)
+        self.border = layer.border if is_form else list(layer._reversed_padding_repeated_twice)
 
     def convolve(
         self,
@@ -52,3 +53,13 @@ class ConvForm:
         """
         x, weight = (torch.empty(shape, device="meta") for shape in (x_shape, weight_shape))
         return tuple(self.convolve(x, weight, None).shape)
+
+
+def pair(sides: tuple[int, ...] | int) -> tuple[int, int]:
+    """One number for both directions, or one for each, as two.
+
+    >>> pair(3), pair((1, 2))
+    ((3, 3), (1, 2))
+    """
+    down, right = (sides, sides) if isinstance(sides, int) else sides
+    return down, right

@@ -12,7 +12,7 @@ from efficientdl.kernels.low_bit.int8_encode import Levels, int8_encode
 from efficientdl.kernels.low_bit.int8_linear import int8_linear
 from efficientdl.kernels.low_bit.int8_panels import Int8Panels, pack_int8
 from efficientdl.kernels.low_bit.int8_quantize import quantize_rows
-from efficientdl.kernels.low_bit.int8_window import Window
+from efficientdl.kernels.window import Window
 from efficientdl.models.layers.conv_form import ConvForm
 from efficientdl.models.layers.int8_layer import Int8Layer
 from efficientdl.models.layers.kernel_form import KernelForm
@@ -21,8 +21,6 @@ from efficientdl.models.layers.quantized_input import QuantizedInput
 from efficientdl.report import Cost
 from efficientdl.tensors import PerChannel, choose_qparams
 
-_FORM = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups")
-_FORM += ("padding_mode", "border")  # what `take_form` took from the float layer
 EIGHT_BITS, EACH = 8, PerChannel()
 
 
@@ -122,8 +120,7 @@ class Int8Conv2d(ConvForm, Int8Layer):
         super().__init__(layer, QuantizedConv2d)
         coded = layer.layer if isinstance(layer, QuantizedInput) else layer
         assert isinstance(coded, QuantizedConv2d)
-        for name in _FORM:
-            setattr(self, name, getattr(coded, name))
+        self.take_form(coded)
 
     @classmethod
     def of(cls, layer: nn.Conv2d) -> "Int8Conv2d":
@@ -155,7 +152,7 @@ class Int8Conv2d(ConvForm, Int8Layer):
             images, padding = functional.pad(images, self.border, mode=mode), (0, 0)
         codes, zero_points, scales = self._codes(images)
         to = self.filters(self.groups)
-        window = Window(self.stride, padding, self.dilation)  # pyright: ignore[reportArgumentType]
+        window = Window(self.stride, padding, self.dilation)
         return torch.from_numpy(int8_conv_floats(codes, to, window, zero_points, scales))
 
     def _codes(self, images: Float[Tensor, "n c_in h w"]) -> tuple[np.ndarray, ...]:

@@ -116,23 +116,38 @@ class Int8Layer(nn.Module):
         return f"{'x'.join(map(str, self.codes.shape))}, bits={self.bits}, input scale {chosen}"
 
 
+def fits_bytes(layer: QuantizedInput) -> bool:
+    """Whether weight and input are in codes of one byte, of which one stands for zero.
+
+    Args:
+        layer: A linear layer or a convolution behind codes.
+    """
+    coded = layer.layer
+    by_channel = isinstance(coded.granularity, PerTensor | PerChannel)
+    each = coded.qparams, layer.qparams
+    return by_channel and coded.scale.dtype == torch.float32 and not any(map(_faults, each))
+
+
 def _signed(caller: str, qparams: QParams) -> QParams:
     """Levels under signed codes, zero among them, that fit into bytes."""
+    for name, rule, got in _faults(qparams):
+        _check.fail(caller, name, rule, got)
+    return as_signed(qparams)
+
+
+def _faults(qparams: QParams) -> list[tuple[str, str, object]]:
+    """Why levels have no codes of one byte, one for zero among them: what, the rule, the value."""
     if qparams.bits > BYTE:
-        _check.fail(caller, "bits", f"must be at most {BYTE}", qparams.bits)
+        return [("bits", f"must be at most {BYTE}", qparams.bits)]
     zero_point = qparams.zero_point.detach()
-    if not bool((zero_point == zero_point.round()).all()):
+    odd = zero_point[zero_point != zero_point.round()]
+    if len(odd):
         rule = "must be a whole number, as symmetric and affine give it"
-        _check.fail(
-            caller, "zero point", rule, float(zero_point[zero_point != zero_point.round()][0])
-        )
-    signed = as_signed(qparams)
-    ends = (signed.zero_point.min(), signed.zero_point.max())
-    if not -128 <= float(ends[0]) <= float(ends[1]) <= 127:
-        _check.fail(
-            caller, "zero point", "must be a code, so that 0.0 is a level", qparams.zero_point
-        )
-    return signed
+        return [("zero point", rule, float(odd[0]))]
+    signed = as_signed(qparams).zero_point
+    if not -128 <= float(signed.min()) <= float(signed.max()) <= 127:
+        return [("zero point", "must be a code, so that 0.0 is a level", qparams.zero_point)]
+    return []
 
 
 def _levels(caller: str, qparams: QParams) -> Float64[Tensor, "4"]:

@@ -23,7 +23,7 @@ from efficientdl.kernels.low_bit.int8_conv_codes import (
 )
 from efficientdl.kernels.low_bit.int8_filters import pack_filters
 from efficientdl.kernels.low_bit.int8_requantize import Requantize
-from efficientdl.kernels.low_bit.int8_window import Window
+from efficientdl.kernels.window import Window
 from efficientdl.models.layers.activation_codes import (
     ActivationCodes,
     KeepsCodes,

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from efficientdl.kernels.low_bit.int8_encode import Levels, int8_encode
 from efficientdl.kernels.low_bit.int8_pool import int8_max_pool, int8_mean_pool
 from efficientdl.kernels.low_bit.int8_sum import ScaledSum, int8_look_up, int8_sum
-from efficientdl.kernels.low_bit.int8_window import Window
+from efficientdl.kernels.window import Window
 from efficientdl.models.layers.activation_codes import ActivationCodes, KeepsCodes
 from efficientdl.models.layers.integer import Geometry
 from efficientdl.tensors.fixed_point import (

@@ -13,14 +13,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from efficientdl import _check
-from efficientdl.kernels.low_bit.int8_window import Window
 from efficientdl.kernels.pattern_conv import pattern_conv
 from efficientdl.kernels.pattern_weight import PatternWeight, pack_pattern
+from efficientdl.kernels.window import Window
+from efficientdl.models.layers.conv_form import ConvForm
 from efficientdl.models.layers.kernel_form import KernelForm, demand_features, demand_images
 from efficientdl.models.layers.masked import MaskedConv2d, MaskedLinear
 from efficientdl.models.layers.quantized import QuantizedConv2d, QuantizedLinear
 from efficientdl.models.layers.shared_weight import SharedConv2d, SharedLinear
-from efficientdl.models.layers.sparse_layer import SparseLayer, pair
+from efficientdl.models.layers.sparse_layer import SparseLayer
 from efficientdl.models.layers.sparse_windows import convolve_windows, filters_in_groups
 from efficientdl.report import Cost
 from efficientdl.tensors import Csr
@@ -75,7 +76,7 @@ class SparseLinear(SparseLayer):
         return self.sparse_cost(x_shape, (*x_shape[:-1], self.out_features))
 
 
-class SparseConv2d(SparseLayer):
+class SparseConv2d(ConvForm, SparseLayer):
     """A convolution that multiplies by the weights kept alone, for inference.
 
     No copy of the input for each place of the kernel (im2col) is made. A weight meets, over all
@@ -109,15 +110,7 @@ class SparseConv2d(SparseLayer):
         weight = layer.weight.detach()
         csr = filters_in_groups(weight, layer.mask, layer.groups)
         super().__init__(csr, layer.bias, weight_shape=tuple(weight.shape))
-        self.in_channels, self.out_channels = layer.in_channels, layer.out_channels
-        self.groups, self.dilation = layer.groups, pair(layer.dilation)
-        self.kernel_size, self.stride = pair(layer.kernel_size), pair(layer.stride)
-        # widths of the border, last axis first, as functional.pad takes them
-        self.border = list(
-            layer._reversed_padding_repeated_twice
-            if isinstance(layer, MaskedConv2d)
-            else layer.border
-        )
+        self.take_form(layer)
         self.border_mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
         self._filters = KernelForm(_filters_of)
 

@@ -100,16 +100,6 @@ def drops_weights(layer: nn.Module) -> bool:
     return isinstance(mask, Tensor) and not bool(mask.all())
 
 
-def pair(sides: tuple[int, ...] | int) -> tuple[int, int]:
-    """One number for both directions, or one for each, as two.
-
-    >>> pair(3), pair((1, 2))
-    ((3, 3), (1, 2))
-    """
-    down, right = (sides, sides) if isinstance(sides, int) else sides
-    return down, right
-
-
 def _matrix_of(
     values: Tensor, columns: Tensor, row_starts: Tensor, shape: tuple[int, int]
 ) -> SparseMatrix:

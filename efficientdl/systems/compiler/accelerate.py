@@ -11,6 +11,7 @@ from efficientdl.models.layers.binary_linear import BinaryConv2d, BinaryLinear, 
 from efficientdl.models.layers.few_bit_input import FewBitInput, Xnor
 from efficientdl.models.layers.int4_linear import Int4Linear, coded_weights
 from efficientdl.models.layers.int8 import Int8Conv2d, Int8Linear
+from efficientdl.models.layers.int8_layer import fits_bytes
 from efficientdl.models.layers.masked import MaskedConv2d, MaskedLinear
 from efficientdl.models.layers.quantized import QuantizedConv2d, QuantizedLinear
 from efficientdl.models.layers.quantized_input import QuantizedInput
@@ -19,8 +20,6 @@ from efficientdl.models.layers.shared_weight import SharedConv2d, SharedLinear
 from efficientdl.models.layers.sparse import SparseConv2d, SparseLinear
 from efficientdl.models.layers.sparse_layer import drops_weights
 from efficientdl.protocols import Result
-from efficientdl.tensors import PerChannel, PerTensor
-from efficientdl.tensors.affine import as_signed
 
 Form = Callable[..., nn.Module]
 
@@ -101,24 +100,6 @@ def _form_of(module: nn.Module) -> Form | None:
         return SparseLinear if isinstance(module, LINEAR) else SparseConv2d
     if isinstance(module, FewBitInput | Xnor) and sign_weight(module) is not None:
         return BinaryLinear if isinstance(module.layer, QuantizedLinear) else BinaryConv2d
-    if isinstance(module, QuantizedInput) and _fits_bytes(module):
+    if isinstance(module, QuantizedInput) and fits_bytes(module):
         return Int8Linear if isinstance(module.layer, QuantizedLinear) else Int8Conv2d
     return Int4Linear if coded_weights(module) is not None else None
-
-
-def _fits_bytes(module: QuantizedInput) -> bool:
-    """Whether weight and input are in codes of one byte, of which one stands for zero."""
-    layer = module.layer
-    by_channel = isinstance(layer.granularity, PerTensor | PerChannel)
-    return (
-        by_channel
-        and layer.scale.dtype == torch.float32
-        and all(
-            each.bits <= 8
-            and bool((each.zero_point == each.zero_point.round()).all())
-            and bool(
-                (as_signed(each).zero_point.clamp(-128, 127) == as_signed(each).zero_point).all()
-            )
-            for each in (layer.qparams, module.qparams)
-        )
-    )

@@ -8,7 +8,7 @@ from efficientdl.kernels.low_bit.int8_conv_codes import pack_requantize
 from efficientdl.kernels.low_bit.int8_conv_floats import pack_scales
 from efficientdl.kernels.low_bit.int8_filters import Int8Filters, pack_filters
 from efficientdl.kernels.low_bit.int8_requantize import Requantize
-from efficientdl.kernels.low_bit.int8_window import Window
+from efficientdl.kernels.window import Window
 
 
 def pair(rng, low, high):

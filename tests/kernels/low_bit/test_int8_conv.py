@@ -10,8 +10,8 @@ from efficientdl.kernels.low_bit.int8_conv import int8_conv
 from efficientdl.kernels.low_bit.int8_filters import pack_filters
 from efficientdl.kernels.low_bit.int8_gemm import int8_gemm
 from efficientdl.kernels.low_bit.int8_panels import pack_int8
-from efficientdl.kernels.low_bit.int8_window import Window
 from efficientdl.kernels.threads import threads
+from efficientdl.kernels.window import Window
 from tests.kernels.low_bit.convolutions import by_torch, drawn, filters_of, inputs
 from tests.promises import kernel
 from tests.promises.toys import toy

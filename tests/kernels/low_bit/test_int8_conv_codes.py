@@ -11,7 +11,7 @@ from efficientdl.kernels.low_bit.int8_conv import int8_conv
 from efficientdl.kernels.low_bit.int8_conv_codes import int8_conv_codes, pack_requantize
 from efficientdl.kernels.low_bit.int8_filters import pack_filters
 from efficientdl.kernels.low_bit.int8_requantize import Requantize
-from efficientdl.kernels.low_bit.int8_window import Window
+from efficientdl.kernels.window import Window
 from efficientdl.tensors.fixed_point import FixedPoint, rescale, saturate
 from tests.kernels.low_bit.convolutions import filters_of, inputs, inputs_for_codes, requantize
 from tests.promises import kernel

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from efficientdl.catalogue import Kernel
 from efficientdl.kernels.low_bit.int8_conv_floats import int8_conv_floats, pack_scales
 from efficientdl.kernels.low_bit.int8_filters import pack_filters
-from efficientdl.kernels.low_bit.int8_window import Window
+from efficientdl.kernels.window import Window
 from tests.kernels.low_bit.convolutions import by_torch, drawn, filters_of, inputs_for_floats
 from tests.promises import kernel
 from tests.promises.toys import toy

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from efficientdl.catalogue import Kernel
 from efficientdl.kernels.low_bit.int8_pool import int8_max_pool, int8_mean_pool
-from efficientdl.kernels.low_bit.int8_window import Window
+from efficientdl.kernels.window import Window
 from tests.kernels.low_bit.convolutions import pair
 from tests.promises import kernel
 from tests.promises.toys import toy

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
-from efficientdl.kernels.low_bit.int8_window import Window, places
+from efficientdl.kernels.window import Window, places
 
 PAIRS = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
