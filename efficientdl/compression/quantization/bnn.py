@@ -57,6 +57,7 @@ def binarize_network(
             be changed: it is pruned, or quantized already.
 
     >>> import torch
+    >>> _ = torch.manual_seed(0)
     >>> model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.ReLU(), nn.Linear(2, 2))
     >>> small, report = binarize_network(model.eval(), torch.tensor([[1.0, 0.5], [-2.0, 1.0]]))
     >>> small[2], small[3].layer.weight.abs()
