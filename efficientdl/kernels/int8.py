@@ -11,6 +11,7 @@ from jaxtyping import Int8, Int32
 from numba import njit
 
 from efficientdl import _check
+from efficientdl.kernels.arrays import demand_array
 from efficientdl.report import Cost
 
 Codes = Int8[np.ndarray, "g _ _"]
@@ -64,10 +65,7 @@ def int8_matmul_cost(a: Shape, b: Shape) -> Cost:
 
 def _demand_factors(a: Codes, b: Codes) -> None:
     for name, factor in (("a", a), ("b", b)):
-        _check.kind("int8_matmul", name, factor, np.ndarray)
-        if factor.dtype != np.int8:
-            rule = f"int8_matmul: {name} must be an array of int8, got {factor.dtype}"
-            raise _check.BadKind(rule)
+        demand_array("int8_matmul", name, factor, np.int8)
     if a.ndim != 3 or b.ndim != 3 or a.shape[0] != b.shape[0] or a.shape[2] != b.shape[1]:
         rule = "must be g m k and g k n"
         _check.fail("int8_matmul", "shapes of a and b", rule, (a.shape, b.shape))

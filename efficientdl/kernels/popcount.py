@@ -9,6 +9,7 @@ from jaxtyping import Float, Int32, UInt64
 from numba import njit
 
 from efficientdl import _check
+from efficientdl.kernels.arrays import demand_array
 from efficientdl.report import Cost
 
 Words = UInt64[np.ndarray, "_ words"]
@@ -91,10 +92,7 @@ def popcount_matmul_cost(a: Shape, b: Shape, k: int) -> Cost:
 
 def _demand_words(a: Words, b: Words, k: int) -> None:
     for name, factor in (("a", a), ("b", b)):
-        _check.kind("popcount_matmul", name, factor, np.ndarray)
-        if factor.dtype != np.uint64:
-            rule = f"popcount_matmul: {name} must be an array of uint64, got {factor.dtype}"
-            raise _check.BadKind(rule)
+        demand_array("popcount_matmul", name, factor, np.uint64)
     _check.whole("popcount_matmul", "k", k, 1, 2**31 - 1)
     words = -(-k // 64)
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != words or b.shape[1] != words:

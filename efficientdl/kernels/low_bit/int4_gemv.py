@@ -10,6 +10,7 @@ from jaxtyping import Float32
 
 from efficientdl import _check
 from efficientdl.catalogue import Kernel, technique
+from efficientdl.kernels.arrays import demand_array
 from efficientdl.kernels.compiled import compiled
 from efficientdl.kernels.low_bit.packed_codes import (
     PANEL,
@@ -115,9 +116,7 @@ def int4_gemv_cost(x: tuple[int, ...], weight: PackedCodes) -> Cost:
 def demand_vector(caller: str, x: Vector, weight: PackedCodes) -> None:
     """Demand a float32 vector that fits a packed matrix."""
     _check.kind(caller, "weight", weight, PackedCodes)
-    _check.kind(caller, "x", x, np.ndarray)
-    if x.dtype != np.float32:
-        raise _check.BadKind(f"{caller}: x must be an array of float32, got {x.dtype}")
+    demand_array(caller, "x", x, np.float32)
     if x.shape != (weight.k,):
         _check.fail(caller, "shape of x", f"must be ({weight.k},)", x.shape)
     if not np.isfinite(x).all():

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from efficientdl import _check
+from efficientdl.kernels.arrays import demand_array
 from efficientdl.kernels.compiled import compiled
 from efficientdl.kernels.low_bit.int8_conv import int8_conv_cost, int8_conv_reference
 from efficientdl.kernels.low_bit.int8_filters import LANES, Int8Filters, columns_of_filters
@@ -67,9 +68,7 @@ def pack_scales(
     c_out = filters.shape[0]
     biases = np.zeros(c_out, np.float32) if biases is None else biases
     for name, array in (("scales", scales), ("biases", biases)):
-        _check.kind(caller, name, array, np.ndarray)
-        if array.dtype != np.float32:
-            raise _check.BadKind(f"{caller}: {name} must be an array of float32, got {array.dtype}")
+        demand_array(caller, name, array, np.float32)
         if array.shape != (c_out,):
             _check.fail(caller, name, f"must be one for each of {c_out} filters", array.shape)
         if not np.isfinite(array).all():
@@ -109,9 +108,7 @@ def int8_conv_floats(
     caller = "int8_conv_floats"
     _check.kind(caller, "to", to, FilterScales)
     made = arrange(caller, x, to.filters, window, zero_points)
-    _check.kind(caller, "scales", scales, np.ndarray)
-    if scales.dtype != np.float32:
-        raise _check.BadKind(f"{caller}: scales must be an array of float32, got {scales.dtype}")
+    demand_array(caller, "scales", scales, np.float32)
     if scales.shape != zero_points.shape:
         _check.fail(caller, "scales", f"must be one for each of {len(x)} pictures", scales.shape)
     if not np.isfinite(scales).all():

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Int8
 
 from efficientdl import _check
+from efficientdl.kernels.arrays import demand_array
 from efficientdl.kernels.compiled import compiled
 from efficientdl.kernels.low_bit.int8_pictures import is_whole, whole
 from efficientdl.kernels.threads import deal
@@ -80,10 +81,8 @@ def int8_encode_cost(x: tuple[int, ...], _levels: Levels) -> Cost:
 
 def _demand(x: np.ndarray, levels: Levels) -> None:
     caller = "int8_encode"
-    _check.kind(caller, "x", x, np.ndarray)
+    demand_array(caller, "x", x, np.float32)
     _check.kind(caller, "levels", levels, Levels)
-    if x.dtype != np.float32:
-        raise _check.BadKind(f"{caller}: x must be an array of float32, got {x.dtype}")
     if x.ndim != 4:
         _check.fail(caller, "shape of x", "must be n c h w", x.shape)
     if not _check.number(caller, "scale", levels.scale) > 0:

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Int8, Int32
 
 from efficientdl import _check
+from efficientdl.kernels.arrays import demand_array
 from efficientdl.kernels.simd import aligned
 
 PANEL, LANES, DEPTH = 32, 16, 4
@@ -212,18 +213,13 @@ def _in_lanes(codes: np.ndarray, lanes: int) -> Int8[np.ndarray, " bytes"]:
 
 def _demand(weight: np.ndarray, zero_points: np.ndarray | None, groups: int) -> None:
     caller = "pack_filters"
-    _check.kind(caller, "weight", weight, np.ndarray)
-    if weight.dtype != np.int8:
-        raise _check.BadKind(f"{caller}: weight must be an array of int8, got {weight.dtype}")
+    demand_array(caller, "weight", weight, np.int8)
     if weight.ndim != 4 or 0 in weight.shape:
         _check.fail(caller, "shape of weight", "must be c_out c_in r s, not empty", weight.shape)
     _check.divides(caller, "groups", groups, "c_out", len(weight))
     if zero_points is None:
         return
-    _check.kind(caller, "zero_points", zero_points, np.ndarray)
-    if zero_points.dtype != np.int32:
-        rule = f"{caller}: zero_points must be an array of int32, got {zero_points.dtype}"
-        raise _check.BadKind(rule)
+    demand_array(caller, "zero_points", zero_points, np.int32)
     if zero_points.shape != weight.shape[:1]:
         rule = f"must be one for each of {len(weight)} filters"
         _check.fail(caller, "zero_points", rule, zero_points.shape)

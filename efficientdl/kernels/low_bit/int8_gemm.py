@@ -5,6 +5,7 @@ from jaxtyping import Int8, Int32, UInt8
 
 from efficientdl import _check
 from efficientdl.catalogue import Kernel, technique
+from efficientdl.kernels.arrays import demand_array
 from efficientdl.kernels.compiled import compiled
 from efficientdl.kernels.low_bit.int8_panels import (
     Int8Panels,
@@ -136,10 +137,7 @@ def _demand_rows(caller: str, x: Codes, weight: Int8Panels, zero_points: ZeroPoi
         ("x", x, (np.uint8, np.int8)),
         ("zero_points", zero_points, (np.int32,)),
     ):
-        _check.kind(caller, name, array, np.ndarray)
-        if array.dtype not in dtypes:
-            names = " or ".join(np.dtype(dtype).name for dtype in dtypes)
-            raise _check.BadKind(f"{caller}: {name} must be an array of {names}, got {array.dtype}")
+        demand_array(caller, name, array, *dtypes)
     if x.ndim != 2 or x.shape[1] != weight.k:
         _check.fail(caller, "shape of x", f"must be m {weight.k}", x.shape)
     if zero_points.shape != x.shape[:1]:

@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from efficientdl import _check
+from efficientdl.kernels.arrays import demand_array
 from efficientdl.kernels.compiled import compiled
 from efficientdl.kernels.low_bit.int8_gemm import (
     columns_of,
@@ -88,10 +89,7 @@ def int8_linear_cost(x: tuple[int, ...], weight: Int8Panels, scales: tuple[int, 
 def _demand(x: np.ndarray, weight: Int8Panels, scales: np.ndarray) -> None:
     _check.kind("int8_linear", "weight", weight, Int8Panels)
     for name, array in (("x", x), ("scales", scales)):
-        _check.kind("int8_linear", name, array, np.ndarray)
-        if array.dtype != np.float32:
-            rule = f"int8_linear: {name} must be an array of float32, got {array.dtype}"
-            raise _check.BadKind(rule)
+        demand_array("int8_linear", name, array, np.float32)
     if x.ndim != 2 or x.shape[1] != weight.k:
         _check.fail("int8_linear", "shape of x", f"must be m {weight.k}", x.shape)
     if scales.shape != (weight.n,):

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Int8, Int32, Integer, UInt8
 
 from efficientdl import _check
+from efficientdl.kernels.arrays import demand_array
 from efficientdl.kernels.low_bit.int8_tiles import DEPTH, PANEL, SHORT
 from efficientdl.kernels.simd import aligned
 
@@ -113,17 +114,12 @@ def starts_of_rows(
 
 
 def _demand_weight(weight: np.ndarray, zero_points: np.ndarray | None) -> None:
-    _check.kind("pack_int8", "weight", weight, np.ndarray)
-    if weight.dtype != np.int8:
-        raise _check.BadKind(f"pack_int8: weight must be an array of int8, got {weight.dtype}")
+    demand_array("pack_int8", "weight", weight, np.int8)
     if weight.ndim != 2 or 0 in weight.shape:
         _check.fail("pack_int8", "shape of weight", "must be k n, not empty", weight.shape)
     if zero_points is None:
         return
-    _check.kind("pack_int8", "zero_points", zero_points, np.ndarray)
-    if zero_points.dtype != np.int32:
-        rule = f"pack_int8: zero_points must be an array of int32, got {zero_points.dtype}"
-        raise _check.BadKind(rule)
+    demand_array("pack_int8", "zero_points", zero_points, np.int32)
     if zero_points.shape != weight.shape[1:]:
         rule = f"must be one for each of {weight.shape[1]} columns"
         _check.fail("pack_int8", "zero_points", rule, zero_points.shape)

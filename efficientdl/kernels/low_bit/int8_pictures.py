@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Int8, Int32, Shaped, UInt8
 
 from efficientdl import _check
+from efficientdl.kernels.arrays import demand_array
 from efficientdl.kernels.compiled import compiled
 from efficientdl.kernels.low_bit.int8_conv_tiles import BLOCK, Strip, panel_sums
 from efficientdl.kernels.low_bit.int8_depthwise import channel_sums
@@ -151,10 +152,7 @@ def _filled_up(pixels: Bytes, n_channels: int) -> Bytes:
 def _demand(caller: str, x: Pictures, filters: Int8Filters, zero_points: ZeroPoints) -> None:
     _check.kind(caller, "filters", filters, Int8Filters)
     for name, array, dtypes in (("x", x, BYTES), ("zero_points", zero_points, WORDS)):
-        _check.kind(caller, name, array, np.ndarray)
-        if array.dtype not in dtypes:
-            names = " or ".join(dtype.name for dtype in dtypes)
-            raise _check.BadKind(f"{caller}: {name} must be an array of {names}, got {array.dtype}")
+        demand_array(caller, name, array, *dtypes)
     c_in = filters.shape[1] * filters.groups
     if x.ndim != 4 or x.shape[1] != c_in:
         _check.fail(caller, "shape of x", f"must be n {c_in} h w", x.shape)

@@ -5,6 +5,7 @@ from jaxtyping import Int8
 from numpy.lib.stride_tricks import sliding_window_view
 
 from efficientdl import _check
+from efficientdl.kernels.arrays import demand_array
 from efficientdl.kernels.compiled import compiled
 from efficientdl.kernels.low_bit.int8_pictures import whole
 from efficientdl.kernels.threads import deal
@@ -116,10 +117,8 @@ def int8_mean_pool_cost(
 def _arranged(
     caller: str, x: Codes, kernel: Pair, window: Window
 ) -> tuple[Int8[np.ndarray, "n h w c"], Int8[np.ndarray, "n p q c"]]:
-    _check.kind(caller, "x", x, np.ndarray)
+    demand_array(caller, "x", x, np.int8)
     _check.kind(caller, "window", window, Window)
-    if x.dtype != np.int8:
-        raise _check.BadKind(f"{caller}: x must be an array of int8, got {x.dtype}")
     if x.ndim != 4:
         _check.fail(caller, "shape of x", "must be n c h w", x.shape)
     p, q = window.outputs(caller, (x.shape[2], x.shape[3]), kernel)

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 
 from efficientdl import _check
+from efficientdl.kernels.arrays import demand_array
 from efficientdl.kernels.compiled import compiled
 from efficientdl.kernels.low_bit.int8_panels import room_for_rows
 from efficientdl.kernels.low_bit.operations import largest, least, narrow_bytes
@@ -85,9 +86,7 @@ def quantize_rows_cost(x: tuple[int, ...]) -> Cost:
 
 def padded_rows(caller: str, x: Floats) -> QuantizedRows:
     """`quantize_rows`, its codes padded as the tiles of a product want them."""
-    _check.kind(caller, "x", x, np.ndarray)
-    if x.dtype != np.float32:
-        raise _check.BadKind(f"{caller}: x must be an array of float32, got {x.dtype}")
+    demand_array(caller, "x", x, np.float32)
     if x.ndim != 2 or not x.shape[1]:
         _check.fail(caller, "shape of x", "must be m k with k at least 1", x.shape)
     m, k = x.shape

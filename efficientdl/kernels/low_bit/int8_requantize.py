@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Int8, Int32
 
 from efficientdl import _check
+from efficientdl.kernels.arrays import demand_array
 from efficientdl.kernels.compiled import compiled
 from efficientdl.kernels.low_bit.int8_gemm import (
     Codes,
@@ -129,9 +130,7 @@ def demand_requantize(caller: str, to: Requantize, n: int) -> None:
     ranges = {"bias": (-(2**31), 2**31 - 1), "multiplier": (0, 2**31 - 1), "shift": (1, 62)}
     for name, (low, high) in ranges.items():
         array = getattr(to, name)
-        _check.kind(caller, name, array, np.ndarray)
-        if array.dtype != np.int32:
-            raise _check.BadKind(f"{caller}: {name} must be an array of int32, got {array.dtype}")
+        demand_array(caller, name, array, np.int32)
         if array.shape != (n,):
             _check.fail(caller, name, f"must be one for each of {n} columns", array.shape)
         if not (low <= array.min() and array.max() <= high):

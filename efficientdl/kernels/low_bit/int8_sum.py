@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Int8
 
 from efficientdl import _check
+from efficientdl.kernels.arrays import demand_array
 from efficientdl.kernels.compiled import compiled
 from efficientdl.kernels.low_bit.int8_pictures import whole
 from efficientdl.kernels.threads import deal
@@ -126,10 +127,7 @@ def int8_look_up_cost(x: Shape, table: Shape) -> Cost:
 
 
 def _demand_codes(caller: str, name: str, array: object) -> None:
-    _check.kind(caller, name, array, np.ndarray)
-    assert isinstance(array, np.ndarray)
-    if array.dtype != np.int8:
-        raise _check.BadKind(f"{caller}: {name} must be an array of int8, got {array.dtype}")
+    demand_array(caller, name, array, np.int8)
 
 
 def _demand_sum(xs: tuple[Codes, ...], by: ScaledSum) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8, UInt32
 
 from efficientdl import _check
+from efficientdl.kernels.arrays import demand_array
 from efficientdl.kernels.simd import aligned
 
 RUN = 64  # weights
@@ -197,10 +198,7 @@ def _demand(weights: CodedWeights) -> None:
         del floats["offsets"]
     for name, array in {"codes": weights.codes, **floats}.items():
         dtype = np.uint8 if name == "codes" else np.float32
-        _check.kind(caller, name, array, np.ndarray)
-        if array.dtype != dtype:
-            rule = f"{caller}: {name} must be an array of {np.dtype(dtype)}, got {array.dtype}"
-            raise _check.BadKind(rule)
+        demand_array(caller, name, array, dtype)
     for name, array in floats.items():
         if not np.isfinite(array).all():
             _check.fail(caller, name, "must be finite", float(array[~np.isfinite(array)][0]))

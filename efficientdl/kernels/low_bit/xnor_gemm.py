@@ -13,6 +13,7 @@ from jaxtyping import Float32, Int32, UInt64
 from efficientdl import _check
 from efficientdl.catalogue import Kernel, technique
 from efficientdl.kernels import cpu
+from efficientdl.kernels.arrays import demand_array
 from efficientdl.kernels.compiled import compiled
 from efficientdl.kernels.low_bit.operations import bits_of_negative, bits_of_positive, low_words
 from efficientdl.kernels.popcount import pack_signs, popcount_matmul_reference
@@ -166,9 +167,7 @@ def sign_words(x: Float32[np.ndarray, "m k"]) -> Words:
     >>> sign_words(np.float32([[1.0, -2.0, 0.0]]))
     array([[5]], dtype=uint64)
     """
-    _check.kind("sign_words", "x", x, np.ndarray)
-    if x.dtype != np.float32:
-        raise _check.BadKind(f"sign_words: x must be an array of float32, got {x.dtype}")
+    demand_array("sign_words", "x", x, np.float32)
     if x.ndim != 2 or not x.shape[1]:
         _check.fail("sign_words", "shape of x", "must be m k with k at least 1", x.shape)
     m, k = x.shape
@@ -183,9 +182,7 @@ def sign_words(x: Float32[np.ndarray, "m k"]) -> Words:
 
 
 def _demand_words(caller: str, name: str, a: Words, k: int) -> None:
-    _check.kind(caller, name, a, np.ndarray)
-    if a.dtype != np.uint64:
-        raise _check.BadKind(f"{caller}: {name} must be an array of uint64, got {a.dtype}")
+    demand_array(caller, name, a, np.uint64)
     words = -(-k // BITS)
     if a.ndim != 2 or a.shape[1] != words:
         rule = f"must be rows of {words}, the words of {k} signs"
