@@ -4,6 +4,7 @@ A kernel's Python wrapper has checked every index before, and made its arrays of
 leaves a register's room behind the end. Arrays are flat; places count in elements.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,29 @@ def aligned(shape: int | tuple[int, ...], dtype: type | np.dtype[Any]) -> Array:
     ((3, 5), 0)
     """
     dtype = np.dtype(dtype)
-    n_bytes = int(np.prod(shape)) * dtype.itemsize
-    room = np.zeros(n_bytes + 2 * BYTES, np.uint8)
-    return np.ndarray(shape, dtype, buffer=room, offset=-room.ctypes.data % BYTES)
+    return _at_a_line(np.zeros(_bytes_of(shape, dtype), np.uint8), shape, dtype)
+
+
+def room(shape: int | tuple[int, ...], dtype: type | np.dtype[Any]) -> Array:
+    """Like `aligned`, but not zeroed: for what a kernel writes before anything reads it.
+
+    >>> made = room((3, 5), np.float32)
+    >>> made.shape, made.ctypes.data % 64
+    ((3, 5), 0)
+    """
+    dtype = np.dtype(dtype)
+    return _at_a_line(np.empty(_bytes_of(shape, dtype), np.uint8), shape, dtype)
+
+
+def _bytes_of(shape: int | tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    n = shape if isinstance(shape, (int, np.integer)) else math.prod(shape)
+    return int(n) * dtype.itemsize + 2 * BYTES
+
+
+def _at_a_line(
+    buffer: np.ndarray, shape: int | tuple[int, ...], dtype: np.dtype[Any]
+) -> np.ndarray:
+    return np.ndarray(shape, dtype, buffer=buffer, offset=-buffer.ctypes.data % BYTES)
 
 
 def _is_flat(array: Llvm, place: Llvm) -> bool:

@@ -1,30 +1,36 @@
 """The loops of `blocks`, one for each width of panels: four sums of registers, or of half ones.
 
 Tile by tile of rows, block by block of columns, row by row; sums are fetched from `y` and put back
-once for each row of a block.
+once for each row of a block. The first block's sums begin at zero: `y` may hold anything.
 """
 
 import numpy as np
 
 from efficientdl.kernels.compiled import compiled
 from efficientdl.kernels.simd import at, fma, load, load_half, splat, splat_half, store
+from efficientdl.kernels.sparse.panels import whereabouts
 
 
 @compiled
-def _by_64(first, last, x, y, weight, sizes):
+def _by_64(first, last, x, y, weight, sizes, frame):
     values, places, starts, rows = weight
-    n_tiles, tile, n_blocks, block, k = sizes
+    tile, n_blocks, block = sizes
+    k, stride, step = frame[3:]
+    zero = splat(np.float32(0))
     for t in range(first, last):
-        panel, number = t // n_tiles, t % n_tiles
+        number, panel = whereabouts(t, frame)
         for b in range(n_blocks):
             of_x = (panel * k + b * block) * 64
             top = (number * n_blocks + b) * tile
             for i in range(top, top + tile):
                 p, end = at(starts, i), at(starts, i + 1)
-                if p == end:
+                if p == end and b:
                     continue
-                to = (t * tile + np.int64(at(rows, i))) * 64
-                a0, a1, a2, a3 = load(y, to), load(y, to + 16), load(y, to + 32), load(y, to + 48)
+                to = (number * tile + np.int64(at(rows, i))) * stride + panel * step
+                a0, a1, a2, a3 = zero, zero, zero, zero
+                if b:
+                    a0, a1 = load(y, to), load(y, to + 16)
+                    a2, a3 = load(y, to + 32), load(y, to + 48)
                 while p < end:
                     v, o = splat(at(values, p)), of_x + np.int64(at(places, p)) * 64
                     a0 = fma(v, load(x, o), a0)
@@ -39,20 +45,23 @@ def _by_64(first, last, x, y, weight, sizes):
 
 
 @compiled
-def _by_16(first, last, x, y, weight, sizes):
+def _by_16(first, last, x, y, weight, sizes, frame):
     values, places, starts, rows = weight
-    n_tiles, tile, n_blocks, block, k = sizes
+    tile, n_blocks, block = sizes
+    k, stride, step = frame[3:]
+    zero = splat(np.float32(0))
     for t in range(first, last):
-        panel, number = t // n_tiles, t % n_tiles
+        number, panel = whereabouts(t, frame)
         for b in range(n_blocks):
             of_x = (panel * k + b * block) * 16
             top = (number * n_blocks + b) * tile
             for i in range(top, top + tile):
                 p, end = at(starts, i), at(starts, i + 1)
-                to = (t * tile + np.int64(at(rows, i))) * 16
+                to = (number * tile + np.int64(at(rows, i))) * stride + panel * step
                 # Four sums: one alone would wait for each addition before the next.
-                zero = splat(np.float32(0))
-                a0, a1, a2, a3 = load(y, to), zero, zero, zero
+                a0, a1, a2, a3 = zero, zero, zero, zero
+                if b:
+                    a0 = load(y, to)
                 while p + 4 <= end:
                     o0, o1 = np.int64(at(places, p)) * 16, np.int64(at(places, p + 1)) * 16
                     o2, o3 = np.int64(at(places, p + 2)) * 16, np.int64(at(places, p + 3)) * 16
@@ -69,19 +78,22 @@ def _by_16(first, last, x, y, weight, sizes):
 
 
 @compiled
-def _by_8(first, last, x, y, weight, sizes):
+def _by_8(first, last, x, y, weight, sizes, frame):
     values, places, starts, rows = weight
-    n_tiles, tile, n_blocks, block, k = sizes
+    tile, n_blocks, block = sizes
+    k, stride, step = frame[3:]
+    zero = splat_half(np.float32(0))
     for t in range(first, last):
-        panel, number = t // n_tiles, t % n_tiles
+        number, panel = whereabouts(t, frame)
         for b in range(n_blocks):
             of_x = (panel * k + b * block) * 8
             top = (number * n_blocks + b) * tile
             for i in range(top, top + tile):
                 p, end = at(starts, i), at(starts, i + 1)
-                to = (t * tile + np.int64(at(rows, i))) * 8
-                zero = splat_half(np.float32(0))
-                a0, a1, a2, a3 = load_half(y, to), zero, zero, zero
+                to = (number * tile + np.int64(at(rows, i))) * stride + panel * step
+                a0, a1, a2, a3 = zero, zero, zero, zero
+                if b:
+                    a0 = load_half(y, to)
                 while p + 4 <= end:
                     o0, o1 = np.int64(at(places, p)) * 8, np.int64(at(places, p + 1)) * 8
                     o2, o3 = np.int64(at(places, p + 2)) * 8, np.int64(at(places, p + 3)) * 8

@@ -16,10 +16,9 @@ from efficientdl import _check
 from efficientdl.kernels import cpu
 from efficientdl.kernels.compiled import compiled
 from efficientdl.kernels.packed import Packed
-from efficientdl.kernels.simd import aligned
 from efficientdl.kernels.sparse.block_loops import LOOPS
 from efficientdl.kernels.sparse.demands import Indices, demand_rise, demand_rows, demand_x
-from efficientdl.kernels.sparse.panels import Matrix, pack_panels, unpack_panels
+from efficientdl.kernels.sparse.panels import Layout, Matrix, Panels, by_panels, framed
 from efficientdl.kernels.threads import deal
 from efficientdl.report import Cost
 
@@ -81,6 +80,8 @@ class BlockedRows(Packed):
         demand_rise(self, self.starts, n_rows + 1, len(self.places))
         if self.rows.shape != (n_rows,) or (self.rows >= self.tile).any():
             self.refuse("rows", f"must be {n_rows} numbers below {self.tile}", self.rows.tolist())
+        if (np.sort(self.rows.reshape(-1, self.tile), axis=1) != np.arange(self.tile)).any():
+            self.refuse("rows", "must be each row of a tile once", self.rows.tolist())
         if (self.places >= self.block).any():
             self.refuse("places", f"must be below {self.block}", int(self.places.max()))
 
@@ -169,16 +170,15 @@ def block_matmul(weight: BlockedRows, x: Matrix) -> Matrix:
 
 def multiply(weight: BlockedRows, x: Matrix, loops: dict, widest: int) -> Matrix:
     """Deal a product out, to the loop for each width of panels."""
-    made = []
-    for panels in pack_panels(x, weight.n_blocks * weight.block, widest):
-        n_panels, n_rows, width = panels.shape
-        y = aligned((n_panels, weight.n_tiles * weight.tile * weight.height, width), np.float32)
-        parts = weight.values.reshape(-1), weight.places, weight.starts, weight.rows
-        sizes = weight.n_tiles, weight.tile, weight.n_blocks, weight.block, n_rows
-        n_all = n_panels * weight.n_tiles
-        deal(loops[width], n_all, panels.reshape(-1), y.reshape(-1), parts, sizes)
-        made.append(y)
-    return unpack_panels(made, weight.m, x)
+    parts = weight.values.reshape(-1), weight.places, weight.starts, weight.rows
+
+    def product(panels: Panels, y: np.ndarray, layout: Layout) -> None:
+        frame = framed(weight.n_bytes, weight.n_tiles, panels, layout)
+        sizes, n_all = (weight.tile, weight.n_blocks, weight.block), len(panels) * weight.n_tiles
+        deal(loops[panels.shape[2]], n_all, panels.reshape(-1), y, parts, sizes, frame)
+
+    n_rows = weight.n_blocks * weight.block, weight.n_tiles * weight.tile * weight.height, weight.m
+    return by_panels(product, x, n_rows, widest)
 
 
 def block_matmul_reference(weight: BlockedRows, x: Matrix) -> Matrix:

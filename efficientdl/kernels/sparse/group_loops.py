@@ -11,6 +11,7 @@ import numpy as np
 
 from efficientdl.kernels.compiled import compiled
 from efficientdl.kernels.simd import at, fma, load, load_half, splat, splat_half, store
+from efficientdl.kernels.sparse.panels import whereabouts
 
 Loop = Callable[..., None]
 
@@ -29,16 +30,20 @@ def _place(codes, first_byte, bit, bits):
 
 def _by_64(n: int, m: int, bits: int) -> Loop:
     @compiled
-    def run(first, last, x, y, weight, sizes):
-        (values, codes), (n_tiles, n_blocks, quads, tile) = weight, sizes
+    def run(first, last, x, y, weight, sizes, frame):
+        (values, codes), (tile, n_blocks, quads) = weight, sizes
+        (stride, step), zero = frame[4:], splat(np.float32(0))
         for t in range(first, last):
-            panel, number = t // n_tiles, t % n_tiles
+            number, panel = whereabouts(t, frame)
             for b in range(n_blocks):
                 of_x, of_row = (panel * n_blocks + b) * quads, (number * n_blocks + b) * tile
                 for i in range(tile):
-                    to, p = (t * tile + i) * 64, (of_row + i) * quads * (4 * n)
-                    a0, a1 = load(y, to), load(y, to + 16)
-                    a2, a3 = load(y, to + 32), load(y, to + 48)
+                    to = (number * tile + i) * stride + panel * step
+                    p = (of_row + i) * quads * (4 * n)
+                    a0, a1, a2, a3 = zero, zero, zero, zero
+                    if b:
+                        a0, a1 = load(y, to), load(y, to + 16)
+                        a2, a3 = load(y, to + 32), load(y, to + 48)
                     for quad in range(quads):
                         byte, o = p * bits >> 3, (of_x + quad) * (256 * m)
                         for q in range(4 * n):
@@ -57,16 +62,20 @@ def _by_64(n: int, m: int, bits: int) -> Loop:
 
 def _by_16(n: int, m: int, bits: int) -> Loop:
     @compiled
-    def run(first, last, x, y, weight, sizes):
-        (values, codes), (n_tiles, n_blocks, quads, tile) = weight, sizes
+    def run(first, last, x, y, weight, sizes, frame):
+        (values, codes), (tile, n_blocks, quads) = weight, sizes
+        stride, step = frame[4:]
         zero = splat(np.float32(0))
         for t in range(first, last):
-            panel, number = t // n_tiles, t % n_tiles
+            number, panel = whereabouts(t, frame)
             for b in range(n_blocks):
                 of_x, of_row = (panel * n_blocks + b) * quads, (number * n_blocks + b) * tile
                 for i in range(tile):
-                    to, p = (t * tile + i) * 16, (of_row + i) * quads * (4 * n)
-                    a0, a1, a2, a3 = load(y, to), zero, zero, zero  # one for each group
+                    to = (number * tile + i) * stride + panel * step
+                    p = (of_row + i) * quads * (4 * n)
+                    a0, a1, a2, a3 = zero, zero, zero, zero  # one for each group
+                    if b:
+                        a0 = load(y, to)
                     for quad in range(quads):
                         byte, o = p * bits >> 3, (of_x + quad) * 4
                         for j in range(n):
@@ -86,16 +95,20 @@ def _by_16(n: int, m: int, bits: int) -> Loop:
 
 def _by_8(n: int, m: int, bits: int) -> Loop:
     @compiled
-    def run(first, last, x, y, weight, sizes):
-        (values, codes), (n_tiles, n_blocks, quads, tile) = weight, sizes
+    def run(first, last, x, y, weight, sizes, frame):
+        (values, codes), (tile, n_blocks, quads) = weight, sizes
+        stride, step = frame[4:]
         zero = splat_half(np.float32(0))
         for t in range(first, last):
-            panel, number = t // n_tiles, t % n_tiles
+            number, panel = whereabouts(t, frame)
             for b in range(n_blocks):
                 of_x, of_row = (panel * n_blocks + b) * quads, (number * n_blocks + b) * tile
                 for i in range(tile):
-                    to, p = (t * tile + i) * 8, (of_row + i) * quads * (4 * n)
-                    a0, a1, a2, a3 = load_half(y, to), zero, zero, zero  # one for each group
+                    to = (number * tile + i) * stride + panel * step
+                    p = (of_row + i) * quads * (4 * n)
+                    a0, a1, a2, a3 = zero, zero, zero, zero  # one for each group
+                    if b:
+                        a0 = load_half(y, to)
                     for quad in range(quads):
                         byte, o = p * bits >> 3, (of_x + quad) * 4
                         for j in range(n):

@@ -6,6 +6,7 @@ rows and blocks of columns, as in `blocks`.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -14,11 +15,10 @@ from jaxtyping import Float32, UInt8
 from efficientdl import _check
 from efficientdl.catalogue import Kernel, technique
 from efficientdl.kernels.packed import Packed, demand_dtype
-from efficientdl.kernels.simd import aligned
 from efficientdl.kernels.sparse.blocks import WIDEST, rows_of_a_tile
 from efficientdl.kernels.sparse.demands import demand_x
 from efficientdl.kernels.sparse.group_loops import loop
-from efficientdl.kernels.sparse.panels import Matrix, pack_panels, unpack_panels
+from efficientdl.kernels.sparse.panels import Layout, Matrix, Panels, by_panels, framed
 from efficientdl.kernels.threads import deal
 from efficientdl.report import Cost
 
@@ -169,16 +169,17 @@ def n_of_m_matmul(weight: NOfM, x: Matrix) -> Matrix:
     """
     _check.kind("n_of_m_matmul", "weight", weight, NOfM)
     demand_x("n_of_m_matmul", x, weight.k, 2)
-    made = []
-    for panels in pack_panels(x, weight.n_blocks * weight.block, WIDEST):
-        n_panels, _, width = panels.shape
-        y = aligned((n_panels, weight.n_tiles * weight.tile, width), np.float32)
-        parts, n_all = (weight.values, weight.codes), n_panels * weight.n_tiles
-        sizes = weight.n_tiles, weight.n_blocks, weight.block // (TOGETHER * weight.m), weight.tile
-        run = loop(width, weight.n, weight.m, weight.bits)
-        deal(run, n_all, panels.reshape(-1), y.reshape(-1), parts, sizes)
-        made.append(y)
-    return unpack_panels(made, weight.rows, x)
+    run = partial(_of_panels, weight)
+    rows = weight.n_tiles * weight.tile
+    return by_panels(run, x, (weight.n_blocks * weight.block, rows, weight.rows), WIDEST)
+
+
+def _of_panels(weight: NOfM, panels: Panels, y: np.ndarray, layout: Layout) -> None:
+    frame = framed(weight.n_bytes, weight.n_tiles, panels, layout)
+    sizes = weight.tile, weight.n_blocks, weight.block // (TOGETHER * weight.m)
+    n_all = len(panels) * weight.n_tiles
+    run = loop(panels.shape[2], weight.n, weight.m, weight.bits)
+    deal(run, n_all, panels.reshape(-1), y, (weight.values, weight.codes), sizes, frame)
 
 
 def n_of_m_matmul_reference(weight: NOfM, x: Matrix) -> Matrix:

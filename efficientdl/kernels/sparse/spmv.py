@@ -19,6 +19,7 @@ from efficientdl.kernels.simd import (
     fma,
     load,
     prefetch,
+    room,
     splat,
     store,
     total,
@@ -111,9 +112,11 @@ def matvec(weight: MatvecWeight, x: Vector) -> Vector:
     demand_x("matvec", x, weight.k, 1)
     if isinstance(weight, BlockedRows):
         return np.ascontiguousarray(block_matmul(weight, x[:, None])[:, 0])
-    padded = aligned(-(-weight.k // WORD) * WORD, np.float32)
-    padded[: weight.k] = x
-    y = aligned(-(-weight.m // _ROWS) * _ROWS, np.float32)
+    padded = np.require(x, None, ("C", "A", "W"))  # the loops are compiled once
+    if weight.k % WORD:  # the last word's weights meet zeros
+        padded = aligned(-(-weight.k // WORD) * WORD, np.float32)
+        padded[: weight.k] = x
+    y = room(-(-weight.m // _ROWS) * _ROWS, np.float32)
     n_tiles = -(-weight.m // _ROWS)
     if isinstance(weight, Bitmap):
         deal(_by_bits, n_tiles, weight.values, weight.masks, weight.starts, padded, y, weight.m)

@@ -21,7 +21,7 @@ from efficientdl.kernels.sparse.blocks import (
     multiply,
 )
 from efficientdl.kernels.sparse.demands import Indices, demand_rows, demand_x
-from efficientdl.kernels.sparse.panels import Matrix
+from efficientdl.kernels.sparse.panels import Matrix, whereabouts
 from efficientdl.report import Cost
 
 HEIGHT = 4
@@ -96,26 +96,24 @@ def vector_matmul_cost(weight: BlockedRows, x: tuple[int, ...]) -> Cost:
 
 
 @compiled
-def _by_64(first, last, x, y, weight, sizes):
+def _by_64(first, last, x, y, weight, sizes, frame):
     values, places, starts, rows = weight
-    n_tiles, tile, n_blocks, block, k = sizes
+    tile, n_blocks, block = sizes
+    k, stride, step = frame[3:]
     for t in range(first, last):
-        panel, number = t // n_tiles, t % n_tiles
+        number, panel = whereabouts(t, frame)
         for b in range(n_blocks):
             of_x, top = (panel * k + b * block) * 64, (number * n_blocks + b) * tile
             for i in range(top, top + tile):
-                p, end = at(starts, i), at(starts, i + 1)
-                if p == end:
+                p, end = np.int64(at(starts, i)), np.int64(at(starts, i + 1))
+                if p == end and b:
                     continue
-                to = (t * tile + np.int64(at(rows, i))) * 256
-                a0, a1, a2, a3 = load(y, to), load(y, to + 16), load(y, to + 32), load(y, to + 48)
-                r = to + 64
-                b0, b1, b2, b3 = load(y, r), load(y, r + 16), load(y, r + 32), load(y, r + 48)
-                r = to + 128
-                c0, c1, c2, c3 = load(y, r), load(y, r + 16), load(y, r + 32), load(y, r + 48)
-                r = to + 192
-                d0, d1, d2, d3 = load(y, r), load(y, r + 16), load(y, r + 32), load(y, r + 48)
-                for q in range(np.int64(p), np.int64(end)):
+                to = (number * tile + np.int64(at(rows, i))) * HEIGHT * stride + panel * step
+                a0, a1, a2, a3 = _row(y, to, b)
+                b0, b1, b2, b3 = _row(y, to + stride, b)
+                c0, c1, c2, c3 = _row(y, to + 2 * stride, b)
+                d0, d1, d2, d3 = _row(y, to + 3 * stride, b)
+                for q in range(p, end):
                     o = of_x + np.int64(at(places, q)) * 64
                     x0, x1, x2, x3 = load(x, o), load(x, o + 16), load(x, o + 32), load(x, o + 48)
                     v = splat(at(values, 4 * q))
@@ -127,9 +125,18 @@ def _by_64(first, last, x, y, weight, sizes):
                     v = splat(at(values, 4 * q + 3))
                     d0, d1, d2, d3 = fma(v, x0, d0), fma(v, x1, d1), fma(v, x2, d2), fma(v, x3, d3)
                 _store_row(y, to, a0, a1, a2, a3)
-                _store_row(y, to + 64, b0, b1, b2, b3)
-                _store_row(y, to + 128, c0, c1, c2, c3)
-                _store_row(y, to + 192, d0, d1, d2, d3)
+                _store_row(y, to + stride, b0, b1, b2, b3)
+                _store_row(y, to + 2 * stride, c0, c1, c2, c3)
+                _store_row(y, to + 3 * stride, d0, d1, d2, d3)
+
+
+@compiled
+def _row(y, to, block):
+    """The sums of a row so far."""
+    if block:
+        return load(y, to), load(y, to + 16), load(y, to + 32), load(y, to + 48)
+    zero = splat(np.float32(0))
+    return zero, zero, zero, zero
 
 
 @compiled
@@ -141,62 +148,69 @@ def _store_row(y, to, a0, a1, a2, a3):
 
 
 @compiled
-def _by_16(first, last, x, y, weight, sizes):
+def _by_16(first, last, x, y, weight, sizes, frame):
     values, places, starts, rows = weight
-    n_tiles, tile, n_blocks, block, k = sizes
+    tile, n_blocks, block = sizes
+    k, stride, step = frame[3:]
+    zero = splat(np.float32(0))
     for t in range(first, last):
-        panel, number = t // n_tiles, t % n_tiles
+        number, panel = whereabouts(t, frame)
         for b in range(n_blocks):
             of_x, top = (panel * k + b * block) * 16, (number * n_blocks + b) * tile
             for i in range(top, top + tile):
-                to = (t * tile + np.int64(at(rows, i))) * 64
-                a0, a1, a2, a3 = load(y, to), load(y, to + 16), load(y, to + 32), load(y, to + 48)
+                to = (number * tile + np.int64(at(rows, i))) * HEIGHT * stride + panel * step
+                a0, a1, a2, a3 = zero, zero, zero, zero
+                if b:
+                    a0, a1 = load(y, to), load(y, to + stride)
+                    a2, a3 = load(y, to + 2 * stride), load(y, to + 3 * stride)
                 for q in range(np.int64(at(starts, i)), np.int64(at(starts, i + 1))):
                     part = load(x, of_x + np.int64(at(places, q)) * 16)
                     a0 = fma(splat(at(values, 4 * q)), part, a0)
                     a1 = fma(splat(at(values, 4 * q + 1)), part, a1)
                     a2 = fma(splat(at(values, 4 * q + 2)), part, a2)
                     a3 = fma(splat(at(values, 4 * q + 3)), part, a3)
-                _store_row(y, to, a0, a1, a2, a3)
+                store(y, to, a0)
+                store(y, to + stride, a1)
+                store(y, to + 2 * stride, a2)
+                store(y, to + 3 * stride, a3)
 
 
 @compiled
-def _by_8(first, last, x, y, weight, sizes):
+def _by_8(first, last, x, y, weight, sizes, frame):
     values, places, starts, rows = weight
-    n_tiles, tile, n_blocks, block, k = sizes
+    tile, n_blocks, block = sizes
+    k, stride, step = frame[3:]
     zero = splat_half(np.float32(0))
     for t in range(first, last):
-        panel, number = t // n_tiles, t % n_tiles
+        number, panel = whereabouts(t, frame)
         for b in range(n_blocks):
             of_x, top = (panel * k + b * block) * 8, (number * n_blocks + b) * tile
             for i in range(top, top + tile):
                 q, end = np.int64(at(starts, i)), np.int64(at(starts, i + 1))
-                to = (t * tile + np.int64(at(rows, i))) * 32
-                a0, a1 = load_half(y, to), load_half(y, to + 8)
-                a2, a3 = load_half(y, to + 16), load_half(y, to + 24)
+                to = (number * tile + np.int64(at(rows, i))) * HEIGHT * stride + panel * step
+                a0, a1, a2, a3 = zero, zero, zero, zero
                 b0, b1, b2, b3 = zero, zero, zero, zero
-                while q + 2 <= end:
+                if b:
+                    a0, a1 = load_half(y, to), load_half(y, to + stride)
+                    a2, a3 = load_half(y, to + 2 * stride), load_half(y, to + 3 * stride)
+                while q < end:
                     part = load_half(x, of_x + np.int64(at(places, q)) * 8)
-                    next_part = load_half(x, of_x + np.int64(at(places, q + 1)) * 8)
                     a0 = fma(splat_half(at(values, 4 * q)), part, a0)
                     a1 = fma(splat_half(at(values, 4 * q + 1)), part, a1)
                     a2 = fma(splat_half(at(values, 4 * q + 2)), part, a2)
                     a3 = fma(splat_half(at(values, 4 * q + 3)), part, a3)
-                    b0 = fma(splat_half(at(values, 4 * q + 4)), next_part, b0)
-                    b1 = fma(splat_half(at(values, 4 * q + 5)), next_part, b1)
-                    b2 = fma(splat_half(at(values, 4 * q + 6)), next_part, b2)
-                    b3 = fma(splat_half(at(values, 4 * q + 7)), next_part, b3)
+                    if q + 1 == end:
+                        break
+                    part = load_half(x, of_x + np.int64(at(places, q + 1)) * 8)
+                    b0 = fma(splat_half(at(values, 4 * q + 4)), part, b0)
+                    b1 = fma(splat_half(at(values, 4 * q + 5)), part, b1)
+                    b2 = fma(splat_half(at(values, 4 * q + 6)), part, b2)
+                    b3 = fma(splat_half(at(values, 4 * q + 7)), part, b3)
                     q += 2
-                if q < end:
-                    part = load_half(x, of_x + np.int64(at(places, q)) * 8)
-                    a0 = fma(splat_half(at(values, 4 * q)), part, a0)
-                    a1 = fma(splat_half(at(values, 4 * q + 1)), part, a1)
-                    a2 = fma(splat_half(at(values, 4 * q + 2)), part, a2)
-                    a3 = fma(splat_half(at(values, 4 * q + 3)), part, a3)
                 store(y, to, a0 + b0)
-                store(y, to + 8, a1 + b1)
-                store(y, to + 16, a2 + b2)
-                store(y, to + 24, a3 + b3)
+                store(y, to + stride, a1 + b1)
+                store(y, to + 2 * stride, a2 + b2)
+                store(y, to + 3 * stride, a3 + b3)
 
 
 LOOPS = {64: _by_64, 16: _by_16, 8: _by_8}
