@@ -20,7 +20,7 @@ _BYTES = np.uint64(7 << 3)  # of a number of bits
 NO_WORD = np.uint64(1 << 20)  # in place of a length: far above the bits that can wait
 FINE, NO_CODE, NOT_ITS_LENGTH, NOT_FILLED = 0, 1, 2, 3
 
-_0, _3, _7, _8, _16, _32 = (np.uint64(n) for n in (0, 3, 7, 8, 16, 32))
+_0, _3, _7, _8, _12, _15, _16, _32 = (np.uint64(n) for n in (0, 3, 7, 8, 12, 15, 16, 32))
 _63, _BYTE, _LOW = np.uint64(63), np.uint64(255), np.uint64(0xFFFFFFFF)
 _MASK = np.uint64((1 << LONGEST) - 1)
 
@@ -102,9 +102,23 @@ def _encode_rest(given, i, end, stream, start):
 
 
 @compiled
+def gather(written, room, sizes, out, end) -> int:
+    """Copy streams, each from the start of its room, to where the last one ends. Gives the end.
+
+    Whole words are copied: what is behind a stream is there, and written over by the next.
+    """
+    for stream in range(sizes.size):
+        start, size = stream * room, sizes[stream // N_STREAMS, stream % N_STREAMS]
+        for place in range(0, size, 8):
+            store_word(out, end + place, load_word(written, start + place))
+        end += size
+    return end
+
+
+@compiled
 def fill_table(words, table) -> None:
-    """What twelve bits say. From the lowest byte: the bits taken, how many symbols, the bits of the
-    first of them, nothing, and up to four symbols.
+    """What twelve bits say. From the lowest bit: the bits taken, in a byte; how many symbols, and
+    the bits of the first of them, in four each; and up to four symbols.
 
     Bits that begin no code give one symbol and take nothing, so that they are met again.
     """
@@ -121,7 +135,7 @@ def fill_table(words, table) -> None:
             length = single[bits] >> 8
             bits, left, count = bits >> length, left - length, count + 1
         taken, of_first = np.uint64(LONGEST - left), np.uint64(single[entry] >> 8)
-        table[entry] = taken | np.uint64(max(count, 1)) << _8 | of_first << _16 | found << _32
+        table[entry] = taken | np.uint64(max(count, 1)) << _8 | of_first << _12 | found << _16
 
 
 @compiled
@@ -136,9 +150,9 @@ def _look_up(table, word, out, i, sums):
 
     Gives the rest of the word, where the next symbols belong, and the sums.
     """
-    entry = at(table, np.int64(word & _MASK))
-    store_word(out, i, np.uint32(entry >> _32))
-    return word >> (entry & _63), i + np.int64((entry >> _8) & _BYTE), sums + entry
+    entry = np.uint64(at(table, np.int64(word & _MASK)))
+    store_word(out, i, np.uint32((entry >> _16) & _LOW))
+    return word >> (entry & _63), i + np.int64((entry >> _8) & _15), sums + entry
 
 
 @compiled
@@ -201,11 +215,11 @@ def _decode_rest(data, table, out, stream, end_byte):
     while _steps(end - i, place, data) > 0:
         i, place = _step(data, table, out, i, place)
     while i < end:
-        entry = table[_next_bits(data, place)]
-        of_first = np.int64((entry >> _16) & _BYTE)
+        entry = np.uint64(table[_next_bits(data, place)])
+        of_first = np.int64((entry >> _12) & _15)
         if of_first == 0:
             return NO_CODE
-        out[i] = (entry >> _32) & _BYTE
+        out[i] = (entry >> _16) & _BYTE
         i, place = i + 1, place + of_first
         if place > 8 * end_byte:
             return NOT_ITS_LENGTH

@@ -28,7 +28,7 @@ from efficientdl.report import Cost
 Words = UInt64[np.ndarray, "256"]
 
 OWN = ("C", "W")  # loops are compiled once: what is only to be read is copied
-AT_ONCE = 16  # blocks
+AT_ONCE = 8  # blocks
 SIZE = np.dtype("<u2")  # of a stream's size: 16,387 codes of 12 bits are less than 65,536 bytes
 FAULTS = {
     stream_loops.NO_CODE: "must be codes",
@@ -119,7 +119,9 @@ def decode_streams(data: Bytes, lengths: Lengths, count: int) -> Symbols:
     data, count = np.require(data, None, OWN), int(count)
     n_blocks = -(-count // BLOCK)
     starts = _starts(data, n_blocks)
-    table, out = np.empty(1 << LONGEST, np.uint64), np.empty(count, np.uint8)
+    shortest = lengths[lengths > 0].min(initial=LONGEST)
+    entry = np.uint32 if 3 * shortest > LONGEST else np.uint64  # no room for three codes, or four
+    table, out = np.empty(1 << LONGEST, entry), np.empty(count, np.uint8)
     stream_loops.fill_table(words, table)
     faults = np.zeros(n_blocks * N_STREAMS, np.int64)
     deal(stream_loops.decode_blocks, n_blocks, data, table, starts, out, faults)
@@ -175,9 +177,7 @@ def _encoded(symbols: Symbols, words: Words) -> Bytes | None:
         deal(stream_loops.encode_blocks, len(some), rest, words, room, written, some)
         if (some < 0).any():
             return None
-        for start, size in zip(range(0, len(written), room), some.ravel().tolist(), strict=False):
-            out[end : end + size] = written[start : start + size]
-            end += size
+        end = stream_loops.gather(written, room, some, out, end)
     out[:header] = sizes.astype(SIZE).ravel().view(np.uint8)
     return out[:end].copy()
 
@@ -216,11 +216,9 @@ def _words(caller: str, lengths: Lengths) -> Words:
     demand_lengths(caller, lengths)
     _check.whole(caller, "longest code", int(lengths.max()), 0, LONGEST)
     codes, wide = canonical_codes(lengths).astype(np.uint64), lengths.astype(np.uint64)
-    turned = np.zeros(N_SYMBOLS, np.uint64)
-    for bit in range(LONGEST):
-        lowest = codes >> np.uint64(bit) & np.uint64(1)
-        turned |= lowest << np.uint64(LONGEST - 1 - bit)
-    return turned >> (np.uint64(LONGEST) - wide) | wide << np.uint64(32)
+    bits = np.unpackbits(codes.astype(">u2").view(np.uint8)).reshape(N_SYMBOLS, 16)
+    turned = np.packbits(bits, axis=1, bitorder="little").view("<u2")[:, 0].astype(np.uint64)
+    return turned >> (np.uint64(16) - wide) | wide << np.uint64(32)
 
 
 def _bare(symbols: Symbols, lengths: Lengths) -> int:
