@@ -44,6 +44,7 @@ from efficientdl.report import Cost
 
 HIGHEST = np.float32(127)
 TINY = np.finfo(np.float32).tiny  # a lesser scale has no inverse among the floats
+UNITS = PANEL // RUN  # of a row in a panel, at most
 _MASK = {4: 0x0F0F0F0F, 3: 0x07070707, 2: 0x03030303}
 _BYTE, _2ND, _3RD, _4TH = np.uint32(255), np.uint32(1 << 8), np.uint32(1 << 16), np.uint32(1 << 24)
 
@@ -90,14 +91,15 @@ def int4_gemv_bytes(x: Vector, weight: PackedCodes) -> Vector:
     codes = aligned(weight.room // 4, np.uint32)
     scales, sums = (aligned(weight.n_units, np.float32) for _ in range(2))
     _quantize(padded, weight.unit, codes, scales, sums)
+    sums *= scales
     deal(
         _multiply,
         -(-weight.n // ROWS),
-        (weight.n, weight.room, weight.bits, np.uint32(_MASK[weight.bits]), first),
+        (weight.n, weight.room, weight.bits, np.uint32(_MASK[weight.bits])),
         (weight.words, weight.scales, weight.unit),
         weight.offsets,
-        (codes.view(np.int8), scales * step),
-        scales * sums,
+        (codes.view(np.int8), scales * step, first * sums),
+        sums,
         y := np.empty(weight.n, np.float32),
     )
     return y
@@ -138,12 +140,11 @@ def quantize_units_reference(x: Vector, unit: int) -> QuantizedVector:
 
 def _even_table(weight: PackedCodes) -> tuple[np.float32, np.float32]:
     """The first entry of the table, and the step from each to the next."""
-    table = weight.table[: 1 << weight.bits]
-    steps = np.diff(table.astype(np.float64))
-    if not np.allclose(steps, steps[0], rtol=1e-5, atol=0):
+    if weight.step is None:
         rule = "must be even, or its codes are no numbers to multiply"
-        _check.fail("int4_gemv_bytes", "table", rule, table.tolist())
-    return table[0], np.float32(steps.mean())
+        table = weight.table[: 1 << weight.bits].tolist()
+        _check.fail("int4_gemv_bytes", "table", rule, table)
+    return weight.table[0], weight.step
 
 
 @compiled
@@ -171,80 +172,129 @@ def _placed(a, place):
 
 
 @compiled
-def _two_runs(sums, mask, runs, x, p, w, s, u):
+def _scales(w, s, x, u, n_units, scaled, place):
+    """Every unit's scale times that of `x`, into `scaled`; back comes what first entries add."""
+    first = splat(np.float32(0))
+    for p in range(0, n_units, 16):
+        scales = load(w[1], s + p)
+        store(scaled, place + p, scales * load(x[1], u + p))
+        first = fma(scales, load(x[2], u + p), first)
+    return first
+
+
+@compiled
+def _two_runs(sums, mask, runs, codes, unit, scaled, u):
     """Two runs, each with its scale, or both with one."""
-    (first, second), (codes, steps), (_, scales, unit) = runs, x, w
     zero = splat(np.int32(0))
-    a = dot4(zero, as_uint8(first & mask), load(codes, p))
+    a = dot4(zero, as_uint8(runs[0] & mask), codes[0])
     if unit == 2 * RUN:
-        a = dot4(a, as_uint8(second & mask), load(codes, p + RUN))
-        return fma(floats(a), splat(at(scales, s) * at(steps, u)), sums)
-    b = dot4(zero, as_uint8(second & mask), load(codes, p + RUN))
-    sums = fma(floats(a), splat(at(scales, s) * at(steps, u)), sums)
-    return fma(floats(b), splat(at(scales, s + 1) * at(steps, u + 1)), sums)
+        a = dot4(a, as_uint8(runs[1] & mask), codes[1])
+        return fma(floats(a), splat(at(scaled, u)), sums)
+    b = dot4(zero, as_uint8(runs[1] & mask), codes[1])
+    return fma(floats(b), splat(at(scaled, u + 1)), fma(floats(a), splat(at(scaled, u)), sums))
 
 
 @compiled
-def _row_of_4(w, o, s, mask, x, start, end):
-    sums, more, u = splat(np.float32(0)), 2 * RUN // w[2], start // w[2]
+def _two(codes, p):
+    return load(codes, p), load(codes, p + RUN)
+
+
+@compiled
+def _pair_of_4(w, o, other, codes, sums, work, part):
+    """Two rows, `other` words apart: what is loaded of the vector serves both."""
+    (words, _, unit), (upper, lower), (mask, scaled), (start, end, _) = w, sums, work, part
+    u = 0
     for p in range(start, end, 2 * RUN):
-        a, b = runs_of_4(w[0], o)
-        sums = _two_runs(sums, mask, (a, b), x, p, w, s, u)
-        s += more
-        u += more
-        o += 16
-    return total(sums)
+        here = _two(codes, p)
+        upper = _two_runs(upper, mask, runs_of_4(words, o), here, unit, scaled, u)
+        lower = _two_runs(lower, mask, runs_of_4(words, o + other), here, unit, scaled, UNITS + u)
+        u += 2 * RUN // unit
+        o += 16 + other
+    return total(upper), total(lower)
 
 
 @compiled
-def _row_of_3(w, o, s, mask, x, start, end):
-    sums, more, u = splat(np.float32(0)), 2 * RUN // w[2], start // w[2]
+def _row_of_3(w, o, chunks, codes, sums, work, part):
+    (words, _, unit), (mask, scaled), (start, end, _) = w, work, part
+    more, u = 2 * RUN // unit, 0
     for p in range(start, end, 8 * RUN):
-        a, b, c, d, e, f, g, h = runs_of_3(w[0], o)
-        sums = _two_runs(sums, mask, (a, b), x, p, w, s, u)
-        s, u = s + more, u + more
-        sums = _two_runs(sums, mask, (c, d), x, p + 2 * RUN, w, s, u)
-        s, u = s + more, u + more
-        sums = _two_runs(sums, mask, (e, f), x, p + 4 * RUN, w, s, u)
-        s, u = s + more, u + more
-        sums = _two_runs(sums, mask, (g, h), x, p + 6 * RUN, w, s, u)
-        s, u = s + more, u + more
-        o += 48
+        a, b, c, d, e, f, g, h = runs_of_3(words, o)
+        sums = _two_runs(sums, mask, (a, b), _two(codes, p), unit, scaled, u)
+        here, u = _two(codes, p + 2 * RUN), u + more
+        sums = _two_runs(sums, mask, (c, d), here, unit, scaled, u)
+        here, u = _two(codes, p + 4 * RUN), u + more
+        sums = _two_runs(sums, mask, (e, f), here, unit, scaled, u)
+        here, u = _two(codes, p + 6 * RUN), u + more
+        sums = _two_runs(sums, mask, (g, h), here, unit, scaled, u)
+        u += more
+        o += 48 * chunks
     return total(sums)
 
 
 @compiled
-def _row_of_2(w, o, s, mask, x, start, end):
-    sums, more, u = splat(np.float32(0)), 2 * RUN // w[2], start // w[2]
+def _row_of_2(w, o, chunks, codes, sums, work, part):
+    (words, _, unit), (mask, scaled), (start, end, _) = w, work, part
+    more, u = 2 * RUN // unit, 0
     for p in range(start, end, 4 * RUN):
-        a, b, c, d = runs_of_2(w[0], o)
-        sums = _two_runs(sums, mask, (a, b), x, p, w, s, u)
-        s, u = s + more, u + more
-        sums = _two_runs(sums, mask, (c, d), x, p + 2 * RUN, w, s, u)
-        s, u = s + more, u + more
-        o += 16
+        a, b, c, d = runs_of_2(words, o)
+        sums = _two_runs(sums, mask, (a, b), _two(codes, p), unit, scaled, u)
+        sums = _two_runs(sums, mask, (c, d), _two(codes, p + 2 * RUN), unit, scaled, u + more)
+        u += 2 * more
+        o += 16 * chunks
     return total(sums)
+
+
+@compiled
+def _rows_of_4(rows, w, places, x, work, part, y):
+    """A panel of some rows, two at a time; where one is left, it is both."""
+    (first, last), (o, s), (start, end, n_units) = rows, places, part
+    u = start // w[2]
+    for r in range(first, last, 2):
+        alone = r + 1 == last
+        upper = _scales(w, s, x, u, n_units, work[1], 0)
+        lower = _scales(w, s if alone else s + n_units, x, u, n_units, work[1], UNITS)
+        found = _pair_of_4(w, o, 0 if alone else 16, x[0], (upper, lower), work, part)
+        y[r] += found[0]
+        if not alone:
+            y[r + 1] += found[1]
+        o += (end - start) // 4
+        s += 2 * n_units
+
+
+@compiled
+def _rows_of_fewer(rows, w, places, x, work, part, y, bits):
+    """A panel of some rows, each in chunks between which there are those of its neighbour."""
+    (first, last), (o, s), (start, end, n_units) = rows, places, part
+    for r in range(first, last):
+        second = (r - first) % 2
+        chunks = 1 if r + 1 == last and not second else 2
+        sums = _scales(w, s, x, start // w[2], n_units, work[1], 0)
+        if bits == 3:
+            y[r] += _row_of_3(w, o + 48 * second, chunks, x[0], sums, work, part)
+        else:
+            y[r] += _row_of_2(w, o + 16 * second, chunks, x[0], sums, work, part)
+        o += second * 2 * (end - start) * bits // 32
+        s += n_units
 
 
 @compiled
 def _multiply(first, last, sizes, w, offsets, x, sums, y):
-    n, room, bits, bits_of_code, lowest = sizes
-    mask, (_, scales, unit) = splat(bits_of_code), w
+    (n, room, bits, bits_of_code), unit = sizes, w[2]
+    work = splat(bits_of_code), np.empty(2 * UNITS, np.float32)
     for tile in range(first, last):
-        top, bottom = tile * ROWS, min(n, (tile + 1) * ROWS)
+        rows = top, bottom = tile * ROWS, min(n, (tile + 1) * ROWS)
         y[top:bottom] = 0
         for start in range(0, room, PANEL):
-            end, u = min(room, start + PANEL), start // unit
+            end = min(room, start + PANEL)
             n_units = (end - start + 16 * unit - 1) // (16 * unit) * 16
-            for r in range(top, bottom):
-                o = (start * n + r * (end - start)) * bits // 32
-                s = u * n + r * n_units
-                if bits == 4:
-                    value = _row_of_4(w, o, s, mask, x, start, end)
-                elif bits == 3:
-                    value = _row_of_3(w, o, s, mask, x, start, end)
-                else:
-                    value = _row_of_2(w, o, s, mask, x, start, end)
-                if offsets.size:
-                    value += offset_sums(offsets, s, n_units, sums, u)
-                y[r] += value + lowest * offset_sums(scales, s, n_units, sums, u)
+            s = start // unit * n + top * n_units
+            places = (start * n + top * (end - start)) * bits // 32, s
+            part = start, end, n_units
+            if bits == 4:
+                _rows_of_4(rows, w, places, x, work, part, y)
+            else:
+                _rows_of_fewer(rows, w, places, x, work, part, y, bits)
+            if offsets.size:
+                for r in range(top, bottom):
+                    y[r] += offset_sums(offsets, s, n_units, sums, start // unit)
+                    s += n_units

@@ -19,9 +19,20 @@ from efficientdl.kernels.low_bit.packed_codes import (
     PackedCodes,
     pack_codes,
 )
-from efficientdl.kernels.low_bit.runs import runs_of_2, runs_of_3, runs_of_4
+from efficientdl.kernels.low_bit.runs import AHEAD, runs_of_2, runs_of_3
 from efficientdl.kernels.low_bit.unpack import unpack_codes
-from efficientdl.kernels.simd import aligned, at, fma, load, look_up, splat, total
+from efficientdl.kernels.quads import load4
+from efficientdl.kernels.simd import (
+    aligned,
+    as_uint32,
+    at,
+    fma,
+    load,
+    look_up,
+    prefetch,
+    splat,
+    total,
+)
 from efficientdl.kernels.threads import deal
 from efficientdl.report import Cost
 
@@ -55,8 +66,9 @@ def _inputs(rng: np.random.Generator, size: int) -> tuple[Vector | PackedCodes, 
 def int4_gemv(x: Vector, weight: PackedCodes) -> Vector:
     """Multiply a packed matrix by a vector: `y = sum_g scale_g sum table[code] x + offset_g sum x`.
 
-    A row's registers are loaded once. For 16 weights there is a shift, a look-up and a fused
-    multiply-add; for a run of 64 one more multiplication by its group's scale.
+    A row's registers are loaded once, and what they meet of `x` once for two rows of four bits. For
+    16 weights there is a shift, a look-up and a fused multiply-add; for a run of 64 one more
+    multiplication by its group's scale.
 
     Args:
         x: Finite floats, as many as a row has weights.
@@ -86,7 +98,7 @@ def int4_gemv(x: Vector, weight: PackedCodes) -> Vector:
         _multiply,
         -(-weight.n // ROWS),
         (weight.n, weight.room, weight.bits),
-        (weight.words, weight.scales, weight.unit),
+        (weight.words, weight.scales, weight.unit, weight.words.view(np.uint8)),
         weight.table,
         weight.offsets,
         (padded, sums),
@@ -137,25 +149,55 @@ def _run(table, codes, x, place):
 def _two_runs(sums, table, runs, x, place, w, s):
     """Two runs, each with its scale, or both with one."""
     a, b = _run(table, runs[0], x, place), _run(table, runs[1], x, place + RUN)
-    _, scales, unit = w
+    _, scales, unit, _ = w
     if unit == 2 * RUN:
         return fma(a + b, splat(at(scales, s)), sums)
     return fma(b, splat(at(scales, s + 1)), fma(a, splat(at(scales, s)), sums))
 
 
 @compiled
-def _row_of_4(w, o, s, table, x, start, end):
-    sums, more = splat(np.float32(0)), 2 * RUN // w[2]
-    for p in range(start, end, 2 * RUN):
-        a, b = runs_of_4(w[0], o)
-        sums = _two_runs(sums, table, (a, b), x, p, w, s)
-        s += more
-        o += 16
-    return total(sums)
+def _product(table, codes, o, x):
+    """The products of two runs, each in 16 sums, with what of `x` another row meets too.
+
+    A register that is read a byte further on is one that was shifted by eight bits.
+    """
+    c = as_uint32(load(codes, o))
+    a, b = look_up(table, c) * x[0], look_up(table, c >> 4) * x[4]
+    c = as_uint32(load(codes, o + 1))
+    a, b = fma(look_up(table, c), x[1], a), fma(look_up(table, c >> 4), x[5], b)
+    c = as_uint32(load(codes, o + 2))
+    a, b = fma(look_up(table, c), x[2], a), fma(look_up(table, c >> 4), x[6], b)
+    c = as_uint32(load(codes, o + 3))
+    return fma(look_up(table, c), x[3], a), fma(look_up(table, c >> 4), x[7], b)
 
 
 @compiled
-def _row_of_3(w, o, s, table, x, start, end):
+def _scaled(sums, runs, w, s):
+    _, scales, unit, _ = w
+    if unit == 2 * RUN:
+        return fma(runs[0] + runs[1], splat(at(scales, s)), sums)
+    return fma(runs[1], splat(at(scales, s + 1)), fma(runs[0], splat(at(scales, s)), sums))
+
+
+@compiled
+def _pair_of_4(w, o, s, down, table, x, part):
+    """Two rows, `down` scales apart: what is loaded of `x` serves both."""
+    (start, end, _), codes = part, w[3]
+    upper, more = splat(np.float32(0)), 2 * RUN // w[2]
+    lower, other = upper, RUN if down else 0
+    for p in range(start, end, 2 * RUN):
+        prefetch(codes, o + 4 * AHEAD)
+        prefetch(codes, o + 4 * AHEAD + other)
+        here = load4(x, p) + load4(x, p + RUN)
+        upper = _scaled(upper, _product(table, codes, o, here), w, s)
+        lower = _scaled(lower, _product(table, codes, o + other, here), w, s + down)
+        s += more
+        o += RUN + other
+    return total(upper), total(lower)
+
+
+@compiled
+def _row_of_3(w, o, s, chunks, table, x, start, end):
     sums, more = splat(np.float32(0)), 2 * RUN // w[2]
     for p in range(start, end, 8 * RUN):
         a, b, c, d, e, f, g, h = runs_of_3(w[0], o)
@@ -164,19 +206,19 @@ def _row_of_3(w, o, s, table, x, start, end):
         sums = _two_runs(sums, table, (e, f), x, p + 4 * RUN, w, s + 2 * more)
         sums = _two_runs(sums, table, (g, h), x, p + 6 * RUN, w, s + 3 * more)
         s += 4 * more
-        o += 48
+        o += 48 * chunks
     return total(sums)
 
 
 @compiled
-def _row_of_2(w, o, s, table, x, start, end):
+def _row_of_2(w, o, s, chunks, table, x, start, end):
     sums, more = splat(np.float32(0)), 2 * RUN // w[2]
     for p in range(start, end, 4 * RUN):
         a, b, c, d = runs_of_2(w[0], o)
         sums = _two_runs(sums, table, (a, b), x, p, w, s)
         sums = _two_runs(sums, table, (c, d), x, p + 2 * RUN, w, s + more)
         s += 2 * more
-        o += 16
+        o += 16 * chunks
     return total(sums)
 
 
@@ -190,24 +232,53 @@ def offset_sums(offsets, s, n_units, sums, u) -> np.float32:
 
 
 @compiled
+def _rows_of_4(rows, w, places, part, table, x, y):
+    """A panel of some rows, two at a time; where one is left, it is both."""
+    (first, last), (o, s), (start, end, n_units) = rows, places, part
+    for r in range(first, last, 2):
+        alone = r + 1 == last
+        upper, lower = _pair_of_4(w, 4 * o, s, 0 if alone else n_units, table, x, part)
+        y[r] += upper
+        if not alone:
+            y[r + 1] += lower
+        o += (end - start) // 4
+        s += 2 * n_units
+
+
+@compiled
+def _rows_of_fewer(rows, w, places, part, table, x, y, bits):
+    """A panel of some rows, each in chunks between which there are those of its neighbour."""
+    (first, last), (o, s), (start, end, n_units) = rows, places, part
+    for r in range(first, last):
+        second = (r - first) % 2
+        chunks = 1 if r + 1 == last and not second else 2
+        if bits == 3:
+            y[r] += _row_of_3(w, o + 48 * second, s, chunks, table, x, start, end)
+        else:
+            y[r] += _row_of_2(w, o + 16 * second, s, chunks, table, x, start, end)
+        o += second * 2 * (end - start) * bits // 32
+        s += n_units
+
+
+@compiled
 def _multiply(first, last, sizes, w, table, offsets, x, y):
+    """Tiles of rows; `w` is the words, their scales, the weights of a scale, the words' bytes."""
     (n, room, bits), (floats, sums), unit = sizes, x, w[2]
     levels = load(table, 0)
     for tile in range(first, last):
-        top, bottom = tile * ROWS, min(n, (tile + 1) * ROWS)
+        rows = top, bottom = tile * ROWS, min(n, (tile + 1) * ROWS)
         y[top:bottom] = 0
         for start in range(0, room, PANEL):
             end = min(room, start + PANEL)
             n_units = (end - start + 16 * unit - 1) // (16 * unit) * 16
-            for r in range(top, bottom):
-                o = (start * n + r * (end - start)) * bits // 32
-                s = start // unit * n + r * n_units
-                if bits == 4:
-                    value = _row_of_4(w, o, s, levels, floats, start, end)
-                elif bits == 3:
-                    value = _row_of_3(w, o, s, levels, floats, start, end)
-                else:
-                    value = _row_of_2(w, o, s, levels, floats, start, end)
-                if offsets.size:
-                    value += offset_sums(offsets, s, n_units, sums, start // unit)
-                y[r] += value
+            s = start // unit * n + top * n_units
+            places = (start * n + top * (end - start)) * bits // 32, s
+            part = start, end, n_units
+            if bits == 4:
+                _rows_of_4(rows, w, places, part, levels, floats, y)
+            else:
+                _rows_of_fewer(rows, w, places, part, levels, floats, y, bits)
+            if offsets.size:
+                for r in range(top, bottom):
+                    y[r] += offset_sums(offsets, s, n_units, sums, start // unit)
+                    s += n_units

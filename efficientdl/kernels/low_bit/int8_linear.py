@@ -16,12 +16,13 @@ from efficientdl.kernels.low_bit.int8_gemm import (
 from efficientdl.kernels.low_bit.int8_panels import Int8Panels, starts_of_rows
 from efficientdl.kernels.low_bit.int8_quantize import padded_rows, quantize_rows_reference
 from efficientdl.kernels.low_bit.int8_tiles import BLOCK, PANEL, add_block
-from efficientdl.kernels.simd import aligned, floats, load, splat, store
+from efficientdl.kernels.simd import aligned, floats, load, room, splat, store
 from efficientdl.kernels.threads import deal
 from efficientdl.report import Cost
 
 Matrix = Float32[np.ndarray, "m _"]
 Vector = Float32[np.ndarray, " n"]
+ROWS = 12  # whose sums wait in the nearest cache to become floats
 
 
 def int8_linear(x: Matrix, weight: Int8Panels, scales: Vector) -> Matrix:
@@ -53,7 +54,7 @@ def int8_linear(x: Matrix, weight: Int8Panels, scales: Vector) -> Matrix:
     width = weight.columns.shape[1]
     by_row, by_column = aligned(len(codes), np.float32), aligned(width, np.float32)
     by_row[: len(x)], by_column[: weight.n] = row_scales, scales
-    y = aligned((len(codes), width), np.float32)
+    y = room((len(codes), width), np.float32)
     deal(
         _multiply_floats,
         -(-len(codes) // BLOCK) * (width // PANEL),
@@ -103,13 +104,17 @@ def _demand(x: np.ndarray, weight: Int8Panels, scales: np.ndarray) -> None:
 def _multiply_floats(first, last, n_rows, x, w, by_row, by_column, y):
     width = w[3]
     n_blocks = (n_rows + BLOCK - 1) // BLOCK
-    sums = np.empty(BLOCK * PANEL, np.int32)
+    sums = np.empty(ROWS * PANEL, np.int32)
     for tile in range(first, last):
-        column, row = tile // n_blocks * PANEL, tile % n_blocks * BLOCK
-        end = min(n_rows, row + BLOCK)
-        add_block(x, row, end, w, column, (sums, PANEL), 0)
-        for i in range(end - row):
-            scale = splat(by_row[row + i])
-            for j in range(0, PANEL, 16):
-                value = floats(load(sums, i * PANEL + j)) * (scale * load(by_column, column + j))
-                store(y, (row + i) * width + column + j, value)
+        column, top = tile // n_blocks * PANEL, tile % n_blocks * BLOCK
+        bottom = min(n_rows, top + BLOCK)
+        for row in range(top, bottom, ROWS):
+            end = min(bottom, row + ROWS)
+            add_block(x, row, end, w, column, (sums, PANEL), 0)
+            for i in range(end - row):
+                scale = splat(by_row[row + i])
+                for j in range(0, PANEL, 16):
+                    value = floats(load(sums, i * PANEL + j)) * (
+                        scale * load(by_column, column + j)
+                    )
+                    store(y, (row + i) * width + column + j, value)

@@ -9,10 +9,12 @@ in each byte, so that one shift and one mask turn a register into the 64 codes o
 - 3 bits: eight runs take two registers for the lower two bits and one for the third.
 
 Rows are cut into panels of 4096 weights: the part of `x` that a panel meets stays in the nearest
-cache while all rows of a tile pass.
+cache while all rows of a tile pass. In a panel rows lie two by two, a chunk of either in turn, so
+that a kernel which multiplies two rows at a time reads memory from one end to the other.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -62,7 +64,8 @@ class PackedCodes:
     """Weights in registers, as `pack_codes` makes them.
 
     Attributes:
-        words: Codes, panel by panel, in each of them row by row.
+        words: Codes, panel by panel, in each of them rows two by two; then a register of zeros,
+            into which a load that begins inside the last may reach.
         table: 16 floats: the table, repeated.
         scales: For each panel and row the scales of its units, with zeros to a multiple of 16.
         offsets: As many; none where there are none.
@@ -87,7 +90,8 @@ class PackedCodes:
         _check.one_of(caller, "unit", self.unit, [64, 128])
         _check.whole(caller, "k", self.k, 1)
         _check.whole(caller, "n", self.n, 1)
-        n_words, n_scales = self.n * self.room * self.bits // 32, self.n * self.n_units
+        n_words = self.n * self.room * self.bits // 32 + LANES
+        n_scales = self.n * self.n_units
         lengths = {"words": n_words, "table": LANES, "scales": n_scales}
         lengths["offsets"] = n_scales if getattr(self.offsets, "size", 0) else 0
         for name, length in lengths.items():
@@ -109,6 +113,13 @@ class PackedCodes:
         """Scales of a row, and the zeros after those of the last panel."""
         return units_before(self.room, self.unit)
 
+    @cached_property
+    def step(self) -> np.float32 | None:
+        """From each entry of the table to the next, where that is always the same."""
+        steps = np.diff(self.table[: 1 << self.bits].astype(np.float64))
+        even = np.allclose(steps, steps[0], rtol=1e-5, atol=0)
+        return np.float32(steps.mean()) if even else None
+
 
 def units_before(k: int, unit: int) -> int:
     """Places for the scales of so many weights: a multiple of 16."""
@@ -128,7 +139,7 @@ def pack_codes(weights: CodedWeights) -> PackedCodes:
     >>> weights = CodedWeights(codes, np.arange(16, dtype=np.float32), np.float32([[1.0]]), 128)
     >>> packed = pack_codes(weights)
     >>> packed.bits, packed.unit, packed.words.nbytes
-    (4, 128, 64)
+    (4, 128, 128)
 
     Source: Han, Mao, Dally, "Deep Compression", ICLR 2016, section 3, for codes into a table; the
     survey's section 6.2; lab 13.
@@ -143,12 +154,23 @@ def pack_codes(weights: CodedWeights) -> PackedCodes:
     scales, offsets = (
         _by_panel(part, (n, k, group, unit, room)) for part in (weights.scales, weights.offsets)
     )
-    panels = [_words(codes[:, p : p + PANEL], bits).reshape(-1) for p in range(0, room, PANEL)]
-    words = aligned(sum(map(len, panels)), np.uint32)
-    np.concatenate(panels, out=words)
+    panels = [in_pairs(_words(codes[:, p : p + PANEL], bits), bits) for p in range(0, room, PANEL)]
+    words = aligned(sum(map(len, panels)) + LANES, np.uint32)
+    np.concatenate(panels, out=words[:-LANES])
     table = aligned(LANES, np.float32)
     table[:] = np.tile(weights.table, LANES // len(weights.table))
     return PackedCodes(words, table, scales, offsets, bits, unit, k, n)
+
+
+def in_pairs(words: UInt32[np.ndarray, "n words"], bits: int) -> UInt32[np.ndarray, " all"]:
+    """The words of rows, a chunk of two rows in turn; the last row alone where their number is odd.
+
+    >>> in_pairs(np.repeat(np.arange(3, dtype=np.uint32)[:, None], 32, axis=1), 4)[::16]
+    array([0, 1, 0, 1, 2, 2], dtype=uint32)
+    """
+    paired, chunk = len(words) // 2 * 2, CHUNK[bits] * bits // 32
+    pairs = words[:paired].reshape(paired // 2, 2, words.shape[1] // chunk, chunk)
+    return np.concatenate([pairs.swapaxes(1, 2).reshape(-1), words[paired:].reshape(-1)])
 
 
 def _words(codes: UInt8[np.ndarray, "n k"], bits: int) -> UInt32[np.ndarray, "n words"]:

@@ -29,7 +29,7 @@ def unpack_codes(packed: PackedCodes) -> CodedWeights:
         words = slice(
             start * packed.n * packed.bits // 32, (start + width) * packed.n * packed.bits // 32
         )
-        parts.append(_codes(packed.words[words].reshape(packed.n, -1), packed.bits))
+        parts.append(_codes(by_row(packed.words[words], packed.n, packed.bits), packed.bits))
     return CodedWeights(
         np.concatenate(parts, axis=1)[:, : packed.k],
         packed.table[: 1 << packed.bits],
@@ -37,6 +37,20 @@ def unpack_codes(packed: PackedCodes) -> CodedWeights:
         packed.unit,
         _by_row(packed, packed.offsets) if packed.offsets.size else None,
     )
+
+
+def by_row(words: UInt32[np.ndarray, " all"], n: int, bits: int) -> UInt32[np.ndarray, "n words"]:
+    """The words of each row, of rows that lie two by two.
+
+    >>> by_row(np.repeat(np.uint32([0, 1, 0, 1, 2, 2]), 16), 3, 4)[:, ::16]
+    array([[0, 0],
+           [1, 1],
+           [2, 2]], dtype=uint32)
+    """
+    width, chunk, paired = len(words) // n, CHUNK[bits] * bits // 32, n // 2 * 2
+    pairs = words[: paired * width].reshape(paired // 2, width // chunk, 2, chunk)
+    rows = pairs.swapaxes(1, 2).reshape(paired, width)
+    return np.concatenate([rows, words[paired * width :].reshape(n - paired, width)])
 
 
 def _codes(words: UInt32[np.ndarray, "n words"], bits: int) -> UInt8[np.ndarray, "n k"]:

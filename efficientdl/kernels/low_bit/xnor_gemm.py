@@ -17,7 +17,7 @@ from efficientdl.kernels.arrays import demand_array
 from efficientdl.kernels.compiled import compiled
 from efficientdl.kernels.low_bit.operations import bits_of_negative, bits_of_positive, low_words
 from efficientdl.kernels.popcount import pack_signs, popcount_matmul_reference
-from efficientdl.kernels.simd import aligned, at, bit_count, load, splat, store
+from efficientdl.kernels.simd import aligned, at, bit_count, load, room, splat, store
 from efficientdl.kernels.threads import deal
 from efficientdl.report import Cost
 
@@ -133,9 +133,9 @@ def xnor_gemm(a: Words, weight: SignPanels) -> Int32[np.ndarray, "m n"]:
     _check.kind("xnor_gemm", "weight", weight, SignPanels)
     _demand_words("xnor_gemm", "a", a, weight.k)
     m, words, n_panels = len(a), a.shape[1], len(weight.panels)
-    rows = aligned((-(-m // ROWS) * ROWS, words), np.uint64)
-    rows[:m] = a
-    c = aligned((len(rows), n_panels * PANEL), np.int32)
+    rows = room((-(-m // ROWS) * ROWS, words), np.uint64)
+    rows[:m], rows[m:] = a, 0
+    c = room((len(rows), n_panels * PANEL), np.int32)
     n_blocks = -(-len(rows) // BLOCK)
     left, out = (rows.reshape(-1), len(rows), words), (c.reshape(-1), c.shape[1])
     deal(_count, n_blocks * n_panels, left, weight.panels.reshape(-1), np.uint64(weight.k), out)

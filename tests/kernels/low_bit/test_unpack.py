@@ -8,7 +8,7 @@ from efficientdl.kernels.simd import aligned
 
 def test_a_register_by_hand():
     """Word 3 of the one register: weights 3, 19, 35, 51 of the first run, then others."""
-    words, table = aligned(16, np.uint32), np.arange(16, dtype=np.float32)
+    words, table = aligned(32, np.uint32), np.arange(16, dtype=np.float32)
     words[3] = 0xFEDCBA98  # bytes 98, BA, DC, FE: lower halves are the first run's codes
     scales = aligned(16, np.float32)
     scales[0] = 1
