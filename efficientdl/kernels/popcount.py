@@ -37,7 +37,7 @@ def pack_signs(x: Float[np.ndarray, "m k"]) -> Words:
     if np.isnan(x).any():
         _check.fail("pack_signs", "x", "must have signs", float("nan"))
     ones = np.packbits(x >= 0, axis=1, bitorder="little")
-    whole = np.pad(ones, ((0, 0), (0, -ones.shape[1] % 8)))
+    whole = np.ascontiguousarray(np.pad(ones, ((0, 0), (0, -ones.shape[1] % 8))))
     return whole.view("<u8").astype(np.uint64)
 
 

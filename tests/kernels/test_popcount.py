@@ -50,6 +50,12 @@ def test_each_sign_has_its_bit(k):
         assert not any(bits[k:])
 
 
+@pytest.mark.parametrize("k", [3, 8, 65, 128])
+def test_a_matrix_may_lie_by_columns(k):
+    x = np.random.default_rng(0).standard_normal((k, 5)).T
+    np.testing.assert_array_equal(pack_signs(x), pack_signs(x.copy()))
+
+
 def test_a_sign_costs_a_mac_and_travels_in_a_bit():
     cost = popcount_matmul_cost((2, 3), (5, 3), 150)
     assert cost == Cost(macs=2 * 5 * 150, traffic_bytes=8 * 3 * (2 + 5) + 4 * 2 * 5)
