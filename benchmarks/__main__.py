@@ -12,7 +12,7 @@ from benchmarks import runner
 from efficientdl import _check
 from efficientdl.progress import progress
 
-NAMES = ("compression", "counting", "grading", "kernels", "zoo")
+NAMES = ("compression", "counting", "grading", "hardware", "kernels", "zoo")
 REPEATS = 20
 RESULTS = Path(__file__).parent / "results"
 
