@@ -32,8 +32,6 @@ ROUND = Machine(peak_macs_per_s=50e9, bytes_per_s=10e9)
 SIDE = 1024  # rows and columns of the layer that `by_hand` has
 _PLACE_BYTES = 2  # what it takes to say where a value stands
 
-NOT_WRITTEN = "not written yet"
-
 
 def layer_cost(batch: int, kept: int, bits: int) -> Cost:
     """A layer of 1024 x 1024, some of its weights kept, each in some bits, times a batch."""
@@ -99,42 +97,6 @@ def product_cost(weight: np.ndarray, x: np.ndarray) -> Cost:
     places = 0 if kept == weight.size else kept
     moved = kept + places + x.size + len(weight) * x.shape[1]
     return Cost(macs=kept * x.shape[1], traffic_bytes=4 * moved)
-
-
-def written(calls: Mapping[str, Any]) -> dict[str, Any]:
-    """The calls that can be made: one into a function that is not written yet is left out.
-
-    Args:
-        calls: By name; a call, or a call and what it costs.
-
-    >>> def yours():
-    ...     raise NotImplementedError
-    >>> list(written({"theirs": lambda: 1, "yours": yours}))
-    ['theirs']
-    """
-    return {
-        name: one
-        for name, one in calls.items()
-        if agrees(one[0] if isinstance(one, tuple) else one, theirs=None) != NOT_WRITTEN
-    }
-
-
-def agrees(yours: Callable[..., Any], *given: Any, theirs: Any) -> str:  # noqa: ANN401
-    """Whether a function gives what the library gives; or that it is not written yet.
-
-    Args:
-        yours: The learner's function.
-        given: What it is called with.
-        theirs: What the library gives.
-
-    >>> agrees(abs, -2, theirs=2)
-    'True'
-    """
-    try:
-        found = yours(*given)
-    except NotImplementedError:
-        return NOT_WRITTEN
-    return str(np.array_equal(found, theirs))
 
 
 def under_the_roof(
