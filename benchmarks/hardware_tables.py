@@ -107,7 +107,8 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     ),
     "EIE": ("ISCA 2016, Table IV; matrices drawn at the densities.", lambda: eie_table(seed=0)),
     "SCNN against dense": (
-        "One layer, 32 to 32 channels of 28 x 28, on 4 x 4 units. The paper's curves are not published as numbers.",
+        "One layer, 32 to 32 channels of 28 x 28, on 4 x 4 units. The paper's curves are not "
+        "published as numbers.",
         scnn,
     ),
     "Gemmini": (
