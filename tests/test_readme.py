@@ -3,11 +3,13 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from efficientdl.automl import recipes
 from efficientdl.costs.side_by_side import SideBySide
+from efficientdl.systems.hardware import analyse, simulate
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -17,7 +19,7 @@ def test_its_python_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.
     blocks = re.findall(
         r"^```python\n(.*?)^```", README.read_text(), flags=re.DOTALL | re.MULTILINE
     )
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     names: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, str(README), "exec"), names)  # our own file
@@ -32,3 +34,6 @@ def test_its_python_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.
         names["fast"](names["x"]), masked(names["x"]).detach(), atol=1e-4, rtol=1e-4
     )  # sums in another order
     assert names["plan"].overhead == 0
+    layer, arch = names["layers"]["conv1.conv"], names["arch"]
+    x, weight = np.zeros(layer.x_shape, np.int8), np.zeros(layer.weight_shape, np.int8)
+    assert simulate(layer, arch, x, weight) == analyse(layer, arch)
