@@ -7,6 +7,7 @@ import numpy as np
 
 from efficientdl import costs
 from efficientdl.costs import Machine
+from efficientdl.course.panels.answers import agrees, written
 from efficientdl.course.panels.lab_13_crossing import crossover
 from efficientdl.course.panels.lab_13_graphs import side_by_side
 from efficientdl.course.panels.lab_13_layouts import layouts
@@ -17,6 +18,7 @@ from efficientdl.viz import Choice, Panel, Slider, Table, View
 from efficientdl.viz.figures import roofline
 
 __all__ = [
+    "agrees",
     "arena",
     "by_hand",
     "crossover",
@@ -26,6 +28,7 @@ __all__ = [
     "scan",
     "side_by_side",
     "under_the_roof",
+    "written",
 ]
 
 ROUND = Machine(peak_macs_per_s=50e9, bytes_per_s=10e9)
