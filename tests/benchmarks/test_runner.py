@@ -46,6 +46,6 @@ def test_unknown_benchmark_is_refused_in_plain_words():
     words = [sys.executable, "-m", "benchmarks", "zzz"]
     run = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 2
-    names = "compression, counting, grading, kernels, zoo"
+    names = "compression, counting, grading, hardware, kernels, zoo"
     assert f"NAME must be one of {names}, got 'zzz'" in run.stderr
     assert "Traceback" not in run.stderr
