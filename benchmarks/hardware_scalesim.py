@@ -2,8 +2,8 @@
 
 Its compute mode makes the matrix of addresses that each cycle asks for, and computes no product;
 ours moves the words and computes it. With its memory it counts what DRAM gives, which ours does not
-here. This
-file is also the program that its own Python runs: `python hardware_scalesim.py M K N side kind`.
+here. This file is also the program that its own Python runs:
+`python hardware_scalesim.py M K N side kind`.
 """
 
 import json

@@ -146,13 +146,19 @@ def _run(table, codes, x, place):
 
 
 @compiled
-def _two_runs(sums, table, runs, x, place, w, s):
-    """Two runs, each with its scale, or both with one."""
-    a, b = _run(table, runs[0], x, place), _run(table, runs[1], x, place + RUN)
+def _scaled(sums, runs, w, s):
+    """Sums and two runs more, each with its scale, or both with one."""
     _, scales, unit, _ = w
     if unit == 2 * RUN:
-        return fma(a + b, splat(at(scales, s)), sums)
-    return fma(b, splat(at(scales, s + 1)), fma(a, splat(at(scales, s)), sums))
+        return fma(runs[0] + runs[1], splat(at(scales, s)), sums)
+    return fma(runs[1], splat(at(scales, s + 1)), fma(runs[0], splat(at(scales, s)), sums))
+
+
+@compiled
+def _two_runs(sums, table, runs, x, place, w, s):
+    """The products of two runs, and their scales."""
+    runs = _run(table, runs[0], x, place), _run(table, runs[1], x, place + RUN)
+    return _scaled(sums, runs, w, s)
 
 
 @compiled
@@ -169,14 +175,6 @@ def _product(table, codes, o, x):
     a, b = fma(look_up(table, c), x[2], a), fma(look_up(table, c >> 4), x[6], b)
     c = as_uint32(load(codes, o + 3))
     return fma(look_up(table, c), x[3], a), fma(look_up(table, c >> 4), x[7], b)
-
-
-@compiled
-def _scaled(sums, runs, w, s):
-    _, scales, unit, _ = w
-    if unit == 2 * RUN:
-        return fma(runs[0] + runs[1], splat(at(scales, s)), sums)
-    return fma(runs[1], splat(at(scales, s + 1)), fma(runs[0], splat(at(scales, s)), sums))
 
 
 @compiled
