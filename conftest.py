@@ -5,6 +5,7 @@ import sys
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
@@ -22,6 +23,13 @@ if os.environ.get("CHECK_SHAPES"):  # before efficientdl is first imported
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="also the tests marked `full`")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hypothesis draws the same examples in every run, and fresh ones in `make full`."""
+    settings.register_profile("same", deadline=None, database=None, derandomize=True)
+    settings.register_profile("fresh", deadline=None, print_blob=True)
+    settings.load_profile("fresh" if config.getoption("--full") else "same")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

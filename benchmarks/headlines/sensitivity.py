@@ -105,10 +105,11 @@ def bits_by_sensitivity(
             )
             for name, choices in divergences.items()
             for more in choices
-            if more > bits[name] and (more - bits[name]) * sizes[name] <= room
+            if choices[more] < choices[bits[name]]
+            and 0 < (more - bits[name]) * sizes[name] <= room
         ]
-        gain, name, more = max(steps, default=(0.0, "", 0))
-        if gain <= 0:
+        if not steps:
             return bits
+        _, name, more = max(steps)
         room -= (more - bits[name]) * sizes[name]
         bits[name] = more
