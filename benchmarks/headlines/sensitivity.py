@@ -105,8 +105,7 @@ def bits_by_sensitivity(
             )
             for name, choices in divergences.items()
             for more in choices
-            if choices[more] < choices[bits[name]]
-            and 0 < (more - bits[name]) * sizes[name] <= room
+            if choices[more] < choices[bits[name]] and 0 < (more - bits[name]) * sizes[name] <= room
         ]
         if not steps:
             return bits
