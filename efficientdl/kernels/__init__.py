@@ -7,9 +7,10 @@ in and come out; torch is not needed here. Nothing is compiled before the first 
 Here are the plain forms, a loop or two each, beside which the fast ones are held. Those stand in
 folders: `sparse/` has products that skip zeros, `low_bit/` products of few bits, `points/` what
 clouds of points need, `entropy/` Huffman's codes in streams, `scheduled/` loops that a tuner cuts;
-`pattern_conv.py` and `depthwise.py` are convolutions. All are made of `simd/` (registers as
-values), `compiled.py` (machine code that is kept on disk), `threads.py` and `cpu.py` (what this
-processor can do).
+`pattern_conv.py` and `depthwise.py` are convolutions. In planes (`planes.py`) activations go from
+one kernel of a network to the next: `sparse/planes.py`, `depthwise_planes.py` and `pattern_conv.py`
+read and write these. All are made of `simd/` (registers as values), `compiled.py` (machine code
+that is kept on disk), `threads.py` and `cpu.py` (what this processor can do).
 """
 
 from efficientdl.kernels.csr import csr_matmul, csr_matmul_cost, csr_matmul_reference

@@ -11,26 +11,30 @@ from jaxtyping import Float32
 
 from efficientdl import _check
 from efficientdl.catalogue import Kernel, technique
-from efficientdl.kernels.compiled import compiled
+from efficientdl.kernels.pattern_loops import Pictures, convolve, scratch_floats
 from efficientdl.kernels.pattern_weight import (
-    TOGETHER,
     PatternWeight,
     demand_floats,
     pack_pattern,
     unpack_pattern,
 )
-from efficientdl.kernels.pattern_window import Frame, frame_of, odd, places_of
-from efficientdl.kernels.quads import WIDTH, fma4, load4, store4, zeros4
-from efficientdl.kernels.simd import aligned, at, splat
-from efficientdl.kernels.threads import deal
+from efficientdl.kernels.planes import (
+    Finish,
+    Floats,
+    Planes,
+    demand_apart,
+    demand_planes,
+    finish_for,
+    finish_of,
+    floats_of,
+    place_for,
+)
 from efficientdl.kernels.window import Window
 from efficientdl.report import Cost
 
 Images = Float32[np.ndarray, "n c h w"]
 Shape = tuple[int, ...]
 
-FILTERS = 64  # of the output at a time: their sums stay in the nearest cache
-MOST = 2**31 - 1
 SAME = Window(padding=(1, 1))
 
 
@@ -84,41 +88,58 @@ def pattern_conv(
     """
     _demand(x, weight, window)
     n, c_in, height, width = x.shape
+    c_out = weight.shape[0]
     p, q = window.outputs("pattern_conv", (height, width), weight.kernel)
-    y = np.empty((n, weight.shape[0], p, q), np.float32)
-    if not y.size:
-        return y
-    frame = frame_of(x.shape, weight, window)
-    n_floats = frame.copies * c_in * window.stride[0] * window.stride[1] * frame.plane
-    if n_floats > MOST:
-        _check.fail("pattern_conv", "x", f"must have at most {MOST} pixels, padded", x.shape)
-    reach = window.padding[1] + window.dilation[1] * weight.kernel[1]  # behind the last line
-    padded = aligned(n_floats + reach + 2 * WIDTH, np.float32)
-    places = places_of(weight, window, frame)
-    ours, lists = np.ascontiguousarray(x), (places, weight.values.reshape(-1), weight.starts)
-    for first in range(0, n, frame.n_together):
-        some = slice(first, first + frame.n_together)
-        deal(_pad, c_in, ours[some], padded, tuple(frame), window.stride, window.padding)
-        _convolve(padded, lists, weight, frame, y[some])
+    y = np.empty((n, c_out, p, q), np.float32)
+    if y.size:
+        of_x = Pictures(n, height, width, c_in * height * width, height * width)
+        of_y = Pictures(n, p, q, c_out * p * q, p * q)
+        flat, finish = np.ascontiguousarray(x).reshape(-1), finish_of(np.zeros(c_out, np.float32))
+        convolve(flat, of_x, weight, window, y.reshape(-1), of_y, finish)
     return y
 
 
-def _convolve(
-    padded: np.ndarray,
-    lists: tuple[np.ndarray, ...],
+def pattern_planes(
+    x: Planes,
     weight: PatternWeight,
-    frame: Frame,
-    y: np.ndarray,
-) -> None:
-    """Write the outputs of the images in a frame."""
-    n_pixels = ((len(y) - 1) * frame.lines + y.shape[2] - 1) * frame.row + y.shape[3]
-    spots = -(-n_pixels // WIDTH)
-    sums = aligned((len(weight.order), odd(n_pixels)), np.float32)
-    n_groups = len(weight.order) // weight.group
-    sizes = (spots, n_groups, FILTERS // weight.group, sums.shape[1])
-    tiles = _four_filters if weight.group == TOGETHER else _one_filter
-    deal(tiles, spots * -(-n_groups // sizes[2]), padded, lists, sums.reshape(-1), sizes)
-    deal(_crop, len(weight.order), sums, weight.order, y, frame.row, frame.lines)
+    window: Window,
+    finish: Finish | None = None,
+    into: Floats | None = None,
+    scratch: Floats | None = None,
+) -> Planes:
+    """`pattern_conv` from planes to planes, with a bias and within bounds.
+
+    Args:
+        x: The planes.
+        weight: From `pack_pattern`.
+        window: Stride, padding and dilation.
+        finish: A bias for each output channel, and the bounds; none unless given.
+        into: Where to put the result; a new place if there is none.
+        scratch: Room of `scratch_floats` for what lies in between; new room if there is none.
+
+    Raises:
+        BadValue: The weight has other channels than `x`; there is too little room, or two places
+            overlap.
+
+    >>> from efficientdl.kernels.planes import planes_of
+    >>> weight = pack_pattern(np.float32([[[[-1]]]]))
+    >>> x, finish = planes_of(np.float32([[[1, -2]]])), finish_of(np.zeros(1, np.float32), (0, 9))
+    >>> pattern_planes(x, weight, Window(), finish).image
+    array([[[0., 2.]]], dtype=float32)
+    """
+    caller = "pattern_planes"
+    _check.kind(caller, "weight", weight, PatternWeight)
+    c_out, c_in = weight.shape
+    demand_planes(caller, x, c_in)
+    p, q = window.outputs(caller, (x.height, x.width), weight.kernel)
+    y = Planes(place_for(caller, into, floats_of(c_out, p * q)), c_out, p, q)
+    finish = finish_for(caller, finish, c_out, c_out)
+    n_scratch = scratch_floats((1, c_in, x.height, x.width), weight, window, (p, q))
+    scratch = place_for(caller, scratch, n_scratch, "scratch")
+    demand_apart(caller, x=x.floats, into=y.floats, scratch=scratch)
+    of_x, of_y = Pictures(1, x.height, x.width, 0, x.step), Pictures(1, p, q, 0, y.step)
+    convolve(x.floats, of_x, weight, window, y.floats, of_y, finish, scratch)
+    return y
 
 
 def pattern_conv_reference(
@@ -158,82 +179,3 @@ def _demand(x: Images, weight: PatternWeight, window: Window) -> None:
     if x.ndim != 4 or x.shape[1] != weight.shape[1]:
         rule = f"must be n {weight.shape[1]} h w"
         _check.fail("pattern_conv", "shape of x", rule, x.shape)
-
-
-@compiled
-def _pad(first, last, images, padded, frame, stride, padding):
-    """Some channels in a frame of zeros, sorted by phase; each copy a column further left."""
-    (lines, row, plane, copies, _), (down, right), (above, beside) = frame, stride, padding
-    n, c_in, height, width = images.shape
-    for channel in range(first, last):
-        for part in range(copies * down * right):
-            copy, below, phase = part // (down * right), part // right % down, part % right
-            shift = phase - beside
-            # from the image's column 0 on, or from the first that a copy holds
-            begin = max(copy, (right - 1 - shift) // right)
-            end = (width + right - 1 - shift) // right
-            of = ((copy * c_in + channel) * down + below) * right + phase
-            top = (below - above) % down
-            for image in range(n):
-                start = of * plane + (image * lines + (top + above) // down) * row - copy
-                for y in range(top, height, down):
-                    line = images[image, channel, y]
-                    if right == 1:
-                        padded[start + begin : start + end] = line[begin + shift : end + shift]
-                    else:
-                        for column in range(begin, end):
-                            padded[start + column] = line[column * right + shift]
-                    start += row
-
-
-@compiled
-def _one_filter(first, last, x, lists, sums, sizes):
-    (places, values, starts), (spots, n_groups, at_once, line) = lists, sizes
-    n_blocks = (len(starts) - 1) // n_groups
-    for tile in range(first, last):
-        pixel, left = tile % spots * WIDTH, tile // spots * at_once
-        for block in range(n_blocks):
-            for group in range(left, min(left + at_once, n_groups)):
-                where = group * line + pixel
-                s = load4(sums, where) if block else zeros4()
-                begin = block * n_groups + group
-                for p in range(at(starts, begin), at(starts, begin + 1)):
-                    s = fma4(splat(at(values, p)), load4(x, pixel + np.int64(at(places, p))), s)
-                store4(sums, where, s)
-
-
-@compiled
-def _four_filters(first, last, x, lists, sums, sizes):
-    (places, values, starts), (spots, n_groups, at_once, line) = lists, sizes
-    n_blocks = (len(starts) - 1) // n_groups
-    for tile in range(first, last):
-        pixel, left = tile % spots * WIDTH, tile // spots * at_once
-        for block in range(n_blocks):
-            for group in range(left, min(left + at_once, n_groups)):
-                where = 4 * group * line + pixel
-                a = b = c = d = zeros4()
-                if block:
-                    a, b = load4(sums, where), load4(sums, where + line)
-                    c, d = load4(sums, where + 2 * line), load4(sums, where + 3 * line)
-                begin = block * n_groups + group
-                for p in range(at(starts, begin), at(starts, begin + 1)):
-                    pixels = load4(x, pixel + np.int64(at(places, p)))
-                    a = fma4(splat(at(values, 4 * p)), pixels, a)
-                    b = fma4(splat(at(values, 4 * p + 1)), pixels, b)
-                    c = fma4(splat(at(values, 4 * p + 2)), pixels, c)
-                    d = fma4(splat(at(values, 4 * p + 3)), pixels, d)
-                store4(sums, where, a)
-                store4(sums, where + line, b)
-                store4(sums, where + 2 * line, c)
-                store4(sums, where + 3 * line, d)
-
-
-@compiled
-def _crop(first, last, sums, order, out, row, lines):
-    n, _, height, width = out.shape
-    for place in range(first, last):
-        if order[place] >= 0:
-            for image in range(n):
-                for y in range(height):
-                    start = (image * lines + y) * row
-                    out[image, order[place], y] = sums[place, start : start + width]

@@ -10,8 +10,10 @@ from efficientdl.kernels.pattern_conv import (
     pattern_conv,
     pattern_conv_cost,
     pattern_conv_reference,
+    pattern_planes,
 )
 from efficientdl.kernels.pattern_weight import pack_pattern
+from efficientdl.kernels.planes import finish_of, floats_of, place_for, planes_of
 from efficientdl.kernels.threads import threads
 from efficientdl.kernels.window import Window
 from tests.kernels import modes
@@ -204,3 +206,39 @@ for size in range(1, 5):
     )
 """
     modes.run(code, modes.NO_COMPILER)
+
+
+@pytest.mark.parametrize("alike", [1, 4])
+@pytest.mark.parametrize("size", [(3, 3), (7, 7), (9, 33)])
+@pytest.mark.parametrize(
+    "window", [Window(padding=(1, 1)), Window((2, 2), (1, 1)), Window((1, 3), (2, 0), (1, 1))]
+)
+def test_from_planes_to_planes_with_a_bias_and_within_bounds(alike, size, window):
+    weight = patterned(9, 10, 0, alike=alike)
+    rng = np.random.default_rng(1)
+    image = rng.standard_normal((10, *size)).astype(np.float32)
+    bias = rng.standard_normal(9).astype(np.float32)
+    wanted = np.clip(dense(image[None], weight, window)[0] + bias[:, None, None], -1, 2)
+    x, packed, finish = planes_of(image), pack_pattern(weight), finish_of(bias, (-1, 2))
+    x.floats.reshape(10, x.step)[:, x.pixels :] = np.nan  # what is between them changes nothing
+    n_floats = floats_of(9, wanted[0].size)
+    place = np.full(n_floats + 64, 7, np.float32)
+    dirty = np.full(2**16, 7, np.float32)
+    y = pattern_planes(x, packed, window, finish, place, dirty)
+    close(y.image, wanted)
+    assert (place[n_floats:] == 7).all()
+    close(pattern_planes(x, packed, window).image, dense(image[None], weight, window)[0])
+
+
+def test_planes_that_do_not_fit_are_named():
+    packed, x = pack_pattern(patterned(4, 2, 0)), planes_of(np.ones((2, 5, 5), np.float32))
+    same = Window(padding=(1, 1))
+    with pytest.raises(ValueError, match="pattern_planes: x must be 3 planes"):
+        pattern_planes(x, pack_pattern(patterned(4, 3, 0)), same)
+    with pytest.raises(ValueError, match=r"pattern_planes: into must be .* floats side by side"):
+        pattern_planes(x, packed, same, into=place_for("", None, 9))
+    with pytest.raises(ValueError, match=r"pattern_planes: scratch must be .* floats side by side"):
+        pattern_planes(x, packed, same, scratch=place_for("", None, 9))
+    place = place_for("", None, 2**16)
+    with pytest.raises(ValueError, match="pattern_planes: scratch must not overlap into"):
+        pattern_planes(x, packed, same, into=place, scratch=place)

@@ -17,6 +17,7 @@ import torch
 
 from efficientdl._check import BadKind, BadValue
 from efficientdl.kernels import csr_matmul, int8_matmul, pack_signs, popcount_matmul
+from efficientdl.kernels.depthwise_planes import depthwise_planes, depthwise_planes_reference
 from efficientdl.kernels.entropy import decode_streams, encode_streams
 from efficientdl.kernels.huffman import code_lengths, huffman_decode, huffman_encode
 from efficientdl.kernels.low_bit import (
@@ -28,8 +29,9 @@ from efficientdl.kernels.low_bit import (
     pack_sign_panels,
     xnor_gemm,
 )
-from efficientdl.kernels.pattern_conv import pattern_conv
+from efficientdl.kernels.pattern_conv import SAME, pattern_conv, pattern_planes
 from efficientdl.kernels.pattern_weight import pack_pattern
+from efficientdl.kernels.planes import planes_of
 from efficientdl.kernels.points import (
     KernelMap,
     ball_query,
@@ -55,6 +57,7 @@ from efficientdl.kernels.sparse import (
     pack_vectors,
     vector_matmul,
 )
+from efficientdl.kernels.sparse.planes import pack_for_planes, plane_matmul
 from efficientdl.kernels.threads import threads
 from tests.kernels import modes
 
@@ -201,6 +204,33 @@ CASES = [
         by_taps,
         (),
         1e-4,
+    ),
+    Case(
+        "plane_matmul",
+        lambda v, c, s, x: plane_matmul(pack_for_planes(v, c, s, K), planes_of(x)).image,
+        (*ROWS_OF, RNG.standard_normal((K, 3, 7)).astype(np.float32)),
+        by_rows,
+        (1, 2),
+        1e-4,
+    ),
+    Case(
+        "pattern_planes",
+        lambda x, w: pattern_planes(planes_of(x), pack_pattern(w), SAME).image,
+        (RNG.standard_normal((3, 5, 7)).astype(np.float32), FOUR_OF_NINE),
+        lambda x, w: by_taps(x[None], w)[0],
+        (),
+        1e-4,
+    ),
+    Case(
+        "depthwise_planes",
+        lambda x, w: depthwise_planes(planes_of(x), w).image,
+        (
+            RNG.standard_normal((3, 5, 7)).astype(np.float32),
+            RNG.standard_normal((3, 3, 3)).astype(np.float32),
+        ),
+        depthwise_planes_reference,
+        (),
+        1e-5,
     ),
     Case(
         "int8_matmul",

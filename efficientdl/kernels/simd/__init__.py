@@ -23,6 +23,7 @@ from efficientdl.kernels.simd.arithmetic import (
     minimum,
     nearest,
     total,
+    within,
 )
 from efficientdl.kernels.simd.memory import (
     aligned,
@@ -73,4 +74,5 @@ __all__ = [
     "splat_half",
     "store",
     "total",
+    "within",
 ]

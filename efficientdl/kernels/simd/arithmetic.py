@@ -109,6 +109,19 @@ def maximum(a: Lanes, b: Lanes) -> Lanes:
     return np.fmax(a, b)
 
 
+def _within(builder: Llvm, _context: object, _signature: Llvm, args: Llvm) -> Llvm:
+    value, low, high = args
+    value = builder.select(builder.fcmp_ordered("<", value, low), low, value)
+    return builder.select(builder.fcmp_ordered(">", value, high), high, value)
+
+
+@operation(_floats, _within)
+def within(a: Lanes, low: Lanes, high: Lanes) -> Lanes:
+    """Floats, but none below `low` or above `high`: a ReLU. What is no number stays so."""
+    a = np.where(a < low, low, a)
+    return np.where(a > high, high, a)
+
+
 @operation(_floats, _by_name("fabs"))
 def magnitude(a: Lanes) -> Lanes:
     """Floats without their signs."""

@@ -6,6 +6,7 @@ a number of 16 bits within its block. Sums stay in registers from the first valu
 block to the last.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,11 +17,22 @@ from efficientdl import _check
 from efficientdl.kernels import cpu
 from efficientdl.kernels.compiled import compiled
 from efficientdl.kernels.packed import Packed
+from efficientdl.kernels.planes import Finish, Floats, finish_of
 from efficientdl.kernels.sparse.block_loops import LOOPS
 from efficientdl.kernels.sparse.demands import Indices, demand_rise, demand_rows, demand_x
-from efficientdl.kernels.sparse.panels import Layout, Matrix, Panels, by_panels, framed
+from efficientdl.kernels.sparse.panels import (
+    Layout,
+    Matrix,
+    Panels,
+    by_panels,
+    framed,
+    side_by_side,
+)
 from efficientdl.kernels.threads import deal
 from efficientdl.report import Cost
+
+Loop = Callable[..., None]
+Loops = dict[int, Loop]
 
 TALLEST = 256  # rows that share a block of x before the next one is fetched: a byte counts them
 WIDEST = 64 if cpu.has(cpu.AVX2) else 16  # columns whose sums fit the registers
@@ -69,6 +81,11 @@ class BlockedRows(Packed):
     def n_tiles(self) -> int:
         """Tiles of rows."""
         return -(-self.m // (self.tile * self.height))
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of all tiles: `m`, and those that fill up the last one."""
+        return self.n_tiles * self.tile * self.height
 
     def demand(self) -> None:
         for name, most in (("k", 2**31 - 1), ("block", 2**16), ("tile", TALLEST), ("height", 64)):
@@ -122,10 +139,20 @@ def blocked(
     row_starts: Indices,
     k: int,
     block: int,
+    tile: int | None = None,
 ) -> BlockedRows:
-    """Checked rows, or rows of vectors `height` tall, in blocks of so many columns."""
-    n_rows, n_blocks = len(row_starts) - 1, -(-k // block)
-    height, tile = values.shape[1], rows_of_a_tile(n_rows, values.shape[1])
+    """Checked rows, or rows of vectors `height` tall, in blocks of so many columns.
+
+    Args:
+        values: What is kept.
+        columns: The column of each.
+        row_starts: Where each row begins.
+        k: Columns of the matrix.
+        block: Columns of a block.
+        tile: Rows of a tile, of numbers or of vectors; some for each thread unless given.
+    """
+    n_rows, n_blocks, height = len(row_starts) - 1, -(-k // block), values.shape[1]
+    tile = rows_of_a_tile(n_rows, height) if tile is None else tile
     counts = np.zeros((-(-n_rows // tile), n_blocks, tile), np.int32)
     _count(columns, row_starts, block, counts)
     order = np.argsort(counts, axis=2, kind="stable")
@@ -168,17 +195,31 @@ def block_matmul(weight: BlockedRows, x: Matrix) -> Matrix:
     return multiply(weight, x, LOOPS, WIDEST)
 
 
-def multiply(weight: BlockedRows, x: Matrix, loops: dict, widest: int) -> Matrix:
+def multiply(weight: BlockedRows, x: Matrix, loops: Loops, widest: int) -> Matrix:
     """Deal a product out, to the loop for each width of panels."""
-    parts = weight.values.reshape(-1), weight.places, weight.starts, weight.rows
+    finish = finish_of(np.zeros(weight.n_rows, np.float32))
 
     def product(panels: Panels, y: np.ndarray, layout: Layout) -> None:
-        frame = framed(weight.n_bytes, weight.n_tiles, panels, layout)
-        sizes, n_all = (weight.tile, weight.n_blocks, weight.block), len(panels) * weight.n_tiles
-        deal(loops[panels.shape[2]], n_all, panels.reshape(-1), y, parts, sizes, frame)
+        loop, of_x = loops[panels.shape[2]], side_by_side(panels)
+        deal_panels(loop, weight, panels.shape, (panels.reshape(-1), of_x, y, layout), finish)
 
-    n_rows = weight.n_blocks * weight.block, weight.n_tiles * weight.tile * weight.height, weight.m
+    n_rows = weight.n_blocks * weight.block, weight.n_rows, weight.m
     return by_panels(product, x, n_rows, widest)
+
+
+def deal_panels(
+    loop: Loop,
+    weight: BlockedRows,
+    panels: tuple[int, int, int],
+    both: tuple[Floats, Layout, Floats, Layout],
+    finish: Finish,
+) -> None:
+    """All tiles and panels of a product, `both` being where `x` and `y` lie."""
+    x, of_x, y, of_y = both
+    parts = weight.values.reshape(-1), weight.places, weight.starts, weight.rows
+    frame = framed(weight.n_bytes, weight.n_tiles, panels, of_x, of_y)
+    sizes = weight.tile, weight.n_blocks, weight.block
+    deal(loop, panels[0] * weight.n_tiles, x, y, parts, sizes, frame, tuple(finish))
 
 
 def block_matmul_reference(weight: BlockedRows, x: Matrix) -> Matrix:
@@ -204,9 +245,16 @@ def block_matmul_cost(weight: BlockedRows, x: tuple[int, ...]) -> Cost:
     return Cost(macs=weight.values.size * x[1], traffic_bytes=moved)
 
 
-def columns_of_a_block(row_starts: Indices, k: int, fit: int) -> int:
-    """As many as fit the cache, or more, up to four times, until a row keeps ten values in one."""
-    enough = 10 * k * (len(row_starts) - 1) // max(int(row_starts[-1]), 1)
+def columns_of_a_block(row_starts: Indices, k: int, fit: int, wanted: int = 10) -> int:
+    """As many as fit the cache, or more, up to four times, until a row keeps ten values in one.
+
+    Args:
+        row_starts: Where each row begins, and the end.
+        k: Columns of the matrix.
+        fit: How many fit.
+        wanted: How many values a row should keep in a block.
+    """
+    enough = wanted * k * (len(row_starts) - 1) // max(int(row_starts[-1]), 1)
     return min(max(fit, min(enough, 4 * fit)), k)
 
 

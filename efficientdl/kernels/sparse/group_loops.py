@@ -32,7 +32,7 @@ def _by_64(n: int, m: int, bits: int) -> Loop:
     @compiled
     def run(first, last, x, y, weight, sizes, frame):
         (values, codes), (tile, n_blocks, quads) = weight, sizes
-        (stride, step), zero = frame[4:], splat(np.float32(0))
+        (stride, step), zero = frame[5:], splat(np.float32(0))
         for t in range(first, last):
             number, panel = whereabouts(t, frame)
             for b in range(n_blocks):
@@ -64,7 +64,7 @@ def _by_16(n: int, m: int, bits: int) -> Loop:
     @compiled
     def run(first, last, x, y, weight, sizes, frame):
         (values, codes), (tile, n_blocks, quads) = weight, sizes
-        stride, step = frame[4:]
+        stride, step = frame[5:]
         zero = splat(np.float32(0))
         for t in range(first, last):
             number, panel = whereabouts(t, frame)
@@ -97,7 +97,7 @@ def _by_8(n: int, m: int, bits: int) -> Loop:
     @compiled
     def run(first, last, x, y, weight, sizes, frame):
         (values, codes), (tile, n_blocks, quads) = weight, sizes
-        stride, step = frame[4:]
+        stride, step = frame[5:]
         zero = splat_half(np.float32(0))
         for t in range(first, last):
             number, panel = whereabouts(t, frame)

@@ -15,6 +15,7 @@ from efficientdl.kernels.csr import csr_matmul
 from efficientdl.kernels.sparse.blocks import BlockedRows, block_matmul, pack_blocks
 from efficientdl.kernels.sparse.demands import Indices, Values, columns_rise, demand_starts
 from efficientdl.kernels.sparse.n_of_m import n_of_m_matmul, pack_n_of_m
+from efficientdl.kernels.sparse.planes import pack_for_planes
 from efficientdl.kernels.sparse.spmv import MatvecWeight, matvec, pack_matvec
 from efficientdl.kernels.sparse.vectors import HEIGHT, pack_vectors, vector_matmul
 
@@ -79,6 +80,12 @@ class SparseMatrix:
         return (self._for_few if x.shape[1] <= FEW_COLUMNS else self._for_many)(x)
 
     @cached_property
+    def for_planes(self) -> BlockedRows:
+        """The matrix for `plane_matmul`, in vectors where rows share columns; it must `packs`."""
+        parts = self._fours if self.shares_columns else self.parts
+        return pack_for_planes(*parts, self.k)
+
+    @cached_property
     def packs(self) -> bool:
         """Whether it has other forms than compressed rows."""
         values, columns, row_starts = self.parts
@@ -130,7 +137,8 @@ class SparseMatrix:
     def _structured(self) -> Product | None:
         """The product by vectors or groups, where the mask has a structure."""
         if self.shares_columns:
-            return self._by_vectors()
+            vectors, m = pack_vectors(*self._fours, self.k), len(self.parts[2]) - 1
+            return lambda x: vector_matmul(vectors, x)[:m]
         if self.n_of_m is None:
             return None
         values, columns, row_starts = self.parts
@@ -139,7 +147,9 @@ class SparseMatrix:
         groups = pack_n_of_m(dense, *self.n_of_m)
         return lambda x: n_of_m_matmul(groups, x)
 
-    def _by_vectors(self) -> Product:
+    @property
+    def _fours(self) -> tuple[Values, Indices, Indices]:
+        """Compressed rows of vectors: four rows together."""
         values, columns, row_starts = self.parts
         m, places = len(row_starts) - 1, self._places_of_fours
         rows = np.repeat(np.arange(m), np.diff(row_starts))
@@ -147,8 +157,7 @@ class SparseMatrix:
         filled[np.searchsorted(places, rows // HEIGHT * self.k + columns), rows % HEIGHT] = values
         n_fours = -(-m // HEIGHT)
         starts = np.searchsorted(places, self.k * np.arange(n_fours + 1)).astype(np.int32)
-        packed = pack_vectors(filled, (places % self.k).astype(np.int32), starts, self.k)
-        return lambda x: vector_matmul(packed, x)[:m]
+        return filled, (places % self.k).astype(np.int32), starts
 
 
 def _block_product(packed: BlockedRows) -> Product:

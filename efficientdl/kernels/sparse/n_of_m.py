@@ -18,7 +18,14 @@ from efficientdl.kernels.packed import Packed, demand_dtype
 from efficientdl.kernels.sparse.blocks import WIDEST, rows_of_a_tile
 from efficientdl.kernels.sparse.demands import demand_x
 from efficientdl.kernels.sparse.group_loops import loop
-from efficientdl.kernels.sparse.panels import Layout, Matrix, Panels, by_panels, framed
+from efficientdl.kernels.sparse.panels import (
+    Layout,
+    Matrix,
+    Panels,
+    by_panels,
+    framed,
+    side_by_side,
+)
 from efficientdl.kernels.threads import deal
 from efficientdl.report import Cost
 
@@ -175,7 +182,7 @@ def n_of_m_matmul(weight: NOfM, x: Matrix) -> Matrix:
 
 
 def _of_panels(weight: NOfM, panels: Panels, y: np.ndarray, layout: Layout) -> None:
-    frame = framed(weight.n_bytes, weight.n_tiles, panels, layout)
+    frame = framed(weight.n_bytes, weight.n_tiles, panels.shape, side_by_side(panels), layout)
     sizes = weight.tile, weight.n_blocks, weight.block // (TOGETHER * weight.m)
     n_all = len(panels) * weight.n_tiles
     run = loop(panels.shape[2], weight.n, weight.m, weight.bits)

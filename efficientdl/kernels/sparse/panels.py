@@ -5,6 +5,7 @@ a one. Each begins at a cache line; rows lie side by side. What the last panel h
 zeros, and is cut off from the product.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -18,7 +19,7 @@ Matrix = Float32[np.ndarray, "k n"]
 Panels = Float32[np.ndarray, "panels rows width"]
 
 Layout = tuple[int, int]  # from a row of a panel to the next, and from a panel to the next
-Frame = tuple[int, int, int, int, int, int]  # panels, tiles, tiles first, rows of x, layout of y
+Frame = tuple[int, int, int, int, int, int, int]  # panels, tiles, tiles first, layouts of x and y
 Product = Callable[[Panels, Float32[np.ndarray, " places"], Layout], None]
 
 NARROW = 512  # columns: the rows of a wider product would lie in the same few lines of the cache
@@ -94,16 +95,32 @@ def by_panels(product: Product, x: Matrix, n_rows: tuple[int, int, int], widest:
     return unpack_panels(made, m, x)
 
 
-def framed(weight_bytes: int, n_tiles: int, panels: Panels, layout: Layout) -> Frame:
+def framed(
+    weight_bytes: int, n_tiles: int, panels: tuple[int, int, int], of_x: Layout, of_y: Layout
+) -> Frame:
     """What a loop must know of its panels, and whether it takes a tile through all of them.
 
     The other order is a panel through all tiles. What is in the outer loop is read once. What is
     in the inner one is read again and again, from the second cache where it fits there.
+
+    Args:
+        weight_bytes: Bytes of the weight.
+        n_tiles: Into how many tiles of rows it is cut.
+        panels: How many panels of `x` there are, their rows, and their width.
+        of_x: Where they lie.
+        of_y: Where those of the product do.
     """
-    again = panels.nbytes * (1 if panels.nbytes <= NEAR else n_tiles)
-    instead = weight_bytes * (1 if weight_bytes <= NEAR else len(panels))
-    first = weight_bytes + again < panels.nbytes + instead
-    return (len(panels), n_tiles, int(first), panels.shape[1], *layout)
+    x_bytes = 4 * math.prod(panels)
+    again = x_bytes * (1 if x_bytes <= NEAR else n_tiles)
+    instead = weight_bytes * (1 if weight_bytes <= NEAR else panels[0])
+    first = weight_bytes + again < x_bytes + instead
+    return (panels[0], n_tiles, int(first), *of_x, *of_y)
+
+
+def side_by_side(panels: Panels) -> Layout:
+    """The layout of panels that `pack_panels` has made."""
+    _, n_rows, width = panels.shape
+    return width, n_rows * width
 
 
 @compiled

@@ -61,6 +61,16 @@ def test_equals_its_line_of_numpy(name: str, kind: str, n: int):
     assert given.tobytes() == wanted.tobytes()
 
 
+def test_within_is_a_clip_that_keeps_what_is_no_number():
+    made, twin = TWINS["within"]
+    a = np.linspace(-3, 8, 16, dtype=np.float32)
+    a[3] = np.nan
+    low, high = np.zeros(16, np.float32), np.full(16, 6, np.float32)
+    wanted = np.clip(a, 0, 6)
+    np.testing.assert_array_equal(ran(made, a, low, high, dtype=np.dtype(np.float32)), wanted)
+    np.testing.assert_array_equal(twin(a, low, high), wanted)
+
+
 def test_fma_rounds_once():
     made, twin = TWINS["fma"]
     tiny = np.full(16, 1 + 2**-12, np.float32)

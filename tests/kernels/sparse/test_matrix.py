@@ -6,7 +6,9 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from efficientdl.kernels.planes import planes_of
 from efficientdl.kernels.sparse import SparseMatrix, matrix
+from efficientdl.kernels.sparse.planes import plane_matmul
 from efficientdl.kernels.threads import threads
 from tests.kernels.sparse.matrices import DENSITIES, LAYOUTS, SHAPES, TOLERANCE, drawn, parts
 
@@ -151,3 +153,14 @@ def test_another_x_is_refused():
         ours.times(np.ones((64, 70)))
     with pytest.raises(ValueError, match="SparseMatrix: k must be a whole number"):
         SparseMatrix(np.float32([]), np.int32([]), np.int32([0]), 0)
+
+
+@pytest.mark.parametrize(("kind", "height"), [("any", 1), ("4x1", 4), ("2:4", 1)])
+def test_for_planes_rows_that_share_columns_are_vectors(kind, height):
+    dense, rng = structured(kind), np.random.default_rng(1)
+    image = rng.standard_normal((64, 7, 7)).astype(np.float32)
+    weight = of(dense).for_planes
+    assert weight.height == height
+    y = plane_matmul(weight, planes_of(image)).image
+    wanted = (dense @ image.reshape(64, -1)).reshape(-1, 7, 7)
+    np.testing.assert_allclose(y, wanted, atol=TOLERANCE)
