@@ -8,6 +8,7 @@ from torch import nn
 
 from efficientdl import _check
 from efficientdl.models.layers.binary_linear import BinaryConv2d, BinaryLinear, sign_weight
+from efficientdl.models.layers.chain import Chain, has_sparse_convolution
 from efficientdl.models.layers.few_bit_input import FewBitInput, Xnor
 from efficientdl.models.layers.int4_linear import Int4Linear, coded_weights
 from efficientdl.models.layers.int8 import Int8Conv2d, Int8Linear
@@ -47,9 +48,12 @@ def accelerate(model: nn.Module | Result) -> nn.Module:
 
     All others stay as they are: layers whose masks drop nothing; convolutions in groups, since a
     depthwise filter has too few weights for a list of them to pay; masked attention and recurrent
-    layers; weights in codes where the kernels have none for them. The outputs are the compressed
-    network's, up to the order of sums in float. Whether the copy is faster is a question of shapes
-    and sparsity: `side_by_side` tells.
+    layers; weights in codes where the kernels have none for them.
+
+    A sequence in which sparse convolutions stand becomes a `Chain`: it holds the same layers, but
+    runs them image by image, depthwise ones among them, with batch norm and ReLU in the kernels'
+    last store. The outputs are the compressed network's, up to rounding. Whether the copy is faster
+    is a question of shapes and sparsity: `side_by_side` tells.
 
     Args:
         model: A compressed network, or the result of a compressor; it stays as it is. The copy is
@@ -88,6 +92,8 @@ def _accelerated(module: nn.Module, seen: dict[int, tuple[nn.Module, nn.Module]]
             for name, child in module._modules.items():
                 if child is not None:
                     module._modules[name] = _accelerated(child, seen)
+            if type(module) is nn.Sequential and has_sparse_convolution(module):
+                seen[id(module)] = module, Chain(module)
     return seen[id(module)][1]
 
 

@@ -19,6 +19,7 @@ from efficientdl.compression.quantization import (
 from efficientdl.costs.count import count
 from efficientdl.models import seeded
 from efficientdl.models.layers.binary_linear import BinaryConv2d, BinaryLinear
+from efficientdl.models.layers.chain import Chain
 from efficientdl.models.layers.few_bit_input import FewBitInput, UnitLevels, Xnor
 from efficientdl.models.layers.int4_linear import Int4Linear
 from efficientdl.models.layers.int8 import Int8Conv2d, Int8Linear
@@ -26,6 +27,7 @@ from efficientdl.models.layers.masked import MaskedConv2d, MaskedLinear
 from efficientdl.models.layers.quantized import QuantizedConv2d, QuantizedLinear
 from efficientdl.models.layers.quantized_input import QuantizedInput
 from efficientdl.models.layers.sparse import SparseConv2d, SparseLinear
+from efficientdl.models.networks.mobilenet_v1 import mobilenet_v1_layers
 from efficientdl.models.networks.small import lenet_5, lenet_300_100, small_cnn
 from efficientdl.systems import accelerate
 from efficientdl.tensors import PerChannel, PerTensor, choose_qparams, min_max
@@ -122,6 +124,30 @@ def test_the_model_stays_as_it_was_and_the_copy_is_for_inference():
     assert not any(m.training for m in fast.modules())
     for name, value in model.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+
+
+def separable():
+    """A stem and a depthwise separable block with norms whose statistics are not those of birth."""
+    model = seeded(lambda: mobilenet_v1_layers(10)[:3], seed=0).eval()
+    for norm in (m for m in model.modules() if isinstance(m, nn.BatchNorm2d)):
+        drawn = torch.Generator().manual_seed(norm.num_features)
+        for tensor in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
+            tensor.data.uniform_(0.2, 1.5, generator=drawn)
+    return model
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_norms_activations_and_depthwise_layers_run_in_the_chain(n):
+    x = torch.randn(n, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    masked = prune(separable(), x, sparsity=0.6).model
+    fast = accelerate(masked)
+    assert isinstance(fast, Chain)
+    kept = {name: t for name, t in masked.state_dict().items() if "pointwise.conv" not in name}
+    same = fast.state_dict()
+    for name in (name for name in kept if ".norm." in name):
+        torch.testing.assert_close(same[name], kept[name], rtol=0, atol=0)
+    torch.testing.assert_close(fast(x), masked(x).detach(), rtol=1e-4, atol=1e-5)
+    assert count(fast, x).total.params == count(masked, x).total.params
 
 
 def test_what_drops_nothing_stays_dense():
