@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from efficientdl import models
+from benchmarks.kernel_bars import drawn
 from efficientdl.compression.quantization import fold_batch_norm, integer_only
 from efficientdl.costs.latency import compare
 from efficientdl.kernels.threads import threads
@@ -67,8 +67,7 @@ def _sessions(network: nn.Module, x: Tensor, folder: Path) -> Runs:
 
 def runs(batch: int, folder: Path) -> Runs:
     """The candidates on a batch of noise, by name."""
-    network = models.build(NETWORK, seed=0).eval()
-    x = models.example(NETWORK, batch=batch)
+    network, x = drawn.network(NETWORK), drawn.images(NETWORK, batch=batch)
     integer, layers = integer_only(network, x).model, in_bytes(network, x)
     found: Runs = {
         EAGER: lambda: network(x),

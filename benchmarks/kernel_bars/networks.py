@@ -7,9 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from benchmarks.kernel_bars import Bar, Case, Entry, int8_networks, peers, sparse_networks
-from efficientdl import models
-from efficientdl.compression.quantization import fold_batch_norm
+from benchmarks.kernel_bars import Bar, Case, Entry, drawn, int8_networks, peers, sparse_networks
 from efficientdl.systems import accelerate
 
 TITLE = "Whole networks"
@@ -31,16 +29,14 @@ def cases(n_threads: int) -> Iterator[Case]:
     for batch in int8_networks.BATCHES:
         with tempfile.TemporaryDirectory() as folder:
             yield _integer(batch, Path(folder))
-    for name, ways in sparse_networks.WAYS.items():
+    for name in sparse_networks.WAYS:
         with torch.inference_mode(mode=False), torch.no_grad():
-            x = models.example(name)
-            dense = fold_batch_norm(models.build(name, seed=0).eval(), x).model.eval()
-            made = {way: pruned(dense, x) for way, pruned in ways.items()}
+            dense, made = sparse_networks.folded(name)
         for batch in sparse_networks.BATCHES:
+            with torch.inference_mode(mode=False):
+                x = drawn.images(name, batch=batch)
             for way, compressed in made.items():
-                yield _pruned(
-                    f"{name}, {way}", dense, compressed, models.example(name, batch=batch)
-                )
+                yield _pruned(f"{name}, {way}", dense, compressed, x)
 
 
 def _integer(batch: int, folder: Path) -> Case:

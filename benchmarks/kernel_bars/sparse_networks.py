@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from efficientdl import models
+from benchmarks.kernel_bars import drawn
 from efficientdl.compression.pruning import prune, prune_patterns
 from efficientdl.compression.quantization import fold_batch_norm
 from efficientdl.costs.count import count
@@ -41,15 +41,20 @@ def rows() -> list[dict[str, object]]:
     """Milliseconds of each candidate, and how many times as long the dense network takes."""
     found: list[dict[str, object]] = []
     with torch.no_grad(), threads(1):
-        for name, ways in WAYS.items():
-            dense = models.build(name, seed=0).eval()
-            dense = fold_batch_norm(dense, models.example(name)).model.eval()
-            fast = {
-                way: accelerate(pruned(dense, models.example(name))) for way, pruned in ways.items()
-            }
+        for name in WAYS:
+            dense, pruned = folded(name)
+            fast = {way: accelerate(network) for way, network in pruned.items()}
             for batch in BATCHES:
-                found += _rows(name, {DENSE: dense, **fast}, models.example(name, batch=batch))
+                found += _rows(name, {DENSE: dense, **fast}, drawn.images(name, batch=batch))
     return found
+
+
+def folded(name: str) -> tuple[nn.Module, dict[str, nn.Module]]:
+    """A network, and what each way to prune it makes of it, with batch norm folded in."""
+    x = drawn.images(name)
+    made = {way: drawn.network(name, pruned) for way, pruned in WAYS[name].items()}
+    dense = fold_batch_norm(drawn.network(name), x).model
+    return dense, {way: fold_batch_norm(network, x).model for way, network in made.items()}
 
 
 def _rows(name: str, networks: Mapping[str, nn.Module], x: Tensor) -> list[dict[str, object]]:
