@@ -19,6 +19,7 @@ from efficientdl.systems.hardware.row_stationary import as_conv, simulate_rows
 from efficientdl.systems.hardware.run import Run
 from efficientdl.systems.hardware.simulate import adder_trees, output_array, weight_array
 from efficientdl.systems.hardware.simulate.machines import (
+    moments,
     output_machine,
     straight,
     weight_machine,
@@ -155,9 +156,8 @@ def simulate_product(
 def _weight_array(x: Matrix, weight: Matrix, array: Array, hurry: int) -> Product:
     machine = weight_machine(x, weight, array, hurry=hurry)
     counts, shape = weight_array.weight_array(*machine), (len(x), weight.shape[1])
-    y, trace = machine.work.y, machine.trace
-    left = (straight(part, shape, array.cols) for part in (y, *trace))
-    return Product(next(left), counts, Trace(*left))
+    trace = Trace(*(moments(times, shape, array.cols) for times in machine.trace))
+    return Product(straight(machine.work.y, shape, array.cols), counts, trace)
 
 
 def _input_array(x: Matrix, weight: Matrix, array: Array, hurry: int) -> Product:

@@ -128,15 +128,15 @@ def window(first: int, steps: int, cols: int) -> tuple[int, int]:
 
 
 @inlined
-def moved_down(array: Array, row: int, left: int, right: int) -> None:
-    """Words of a part of a row take the places of those below."""
+def moved_down(array: Array, row: int, deep: int, left: int, right: int) -> None:
+    """Words of a part of a row take the places of those `deep` rows below."""
     here = row * array.shape[1] + left
-    above, n = here - array.shape[1], max(0, right - left)
+    below, n = here + deep * array.shape[1], max(0, right - left)
     whole = n - n % LANES
     for c in range(0, whole, LANES):
-        store_words(array, here + c, words(array, above + c))
+        store_words(array, below + c, words(array, here + c))
     if whole < n:
-        store_first(array, here + whole, words(array, above + whole), n - whole)
+        store_first(array, below + whole, words(array, here + whole), n - whole)
 
 
 def grid(rows: int, cols: int, dtype: type | np.dtype[Any]) -> Array:

@@ -3,12 +3,20 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Num
+from jaxtyping import Int32, Num
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from efficientdl.systems.hardware.arch import Array
 from efficientdl.systems.hardware.simulate import output_array, weight_array
 from efficientdl.systems.hardware.simulate.lanes import grid
-from efficientdl.systems.hardware.simulate.plan import NEVER, Plan, Trace, new_trace, plan
+from efficientdl.systems.hardware.simulate.plan import (
+    DEEP,
+    NEVER,
+    Plan,
+    Trace,
+    new_trace,
+    plan,
+)
 
 Matrix = Num[np.ndarray, "a b"]
 
@@ -32,19 +40,27 @@ class OutputMachine(NamedTuple):
 
 
 def weight_machine(
-    x: Matrix, weight: Matrix, array: Array, *, hurry: int = 0, until: int = NEVER
+    x: Matrix,
+    weight: Matrix,
+    array: Array,
+    *,
+    hurry: int = 0,
+    until: int = NEVER,
+    deep: int = DEEP,
 ) -> WeightMachine:
-    """A weight-stationary array, with nothing done."""
+    """A weight-stationary array, with nothing done.
+
+    Its trace has one moment for all sums that leave in the same cycle: `moments` spreads them.
+    """
     (m, k), n = x.shape, weight.shape[1]
     operand, total = widths(x, weight)
     across, used = -(-n // array.cols), min(n, array.cols)
     y = np.zeros((across, *grid(m + used - 1, array.cols, total).shape), total)
-    trace = Trace(np.full(y.shape, -1, np.int32), np.full(y.shape, -1, np.int32))
     return WeightMachine(
         weight_array.Work(_reversed(x.T, operand), _kept(weight, operand), y),
-        plan(k, n, m, array, hurry=hurry, until=until),
+        plan(k, n, m, array, hurry=hurry, until=until, deep=deep),
         weight_array.units(array.rows, array.cols, array.weight_registers, operand, total),
-        trace,
+        new_trace(across, m + used - 1),
     )
 
 
@@ -84,8 +100,22 @@ def straight(
     for j, part in enumerate(array):
         used = min(cols, n - j * cols)
         down, right = part.strides
-        parts.append(np.lib.stride_tricks.as_strided(part, (m, used), (down, down + right)))
+        parts.append(as_strided(part, (m, used), (down, down + right)))
     return np.concatenate(parts, axis=1)
+
+
+def moments(
+    times: Int32[np.ndarray, "across cycles"], shape: tuple[int, int], cols: int
+) -> Int32[np.ndarray, "m n"]:
+    """When it happened to word m of column n, from when it did to those that left together.
+
+    >>> moments(np.array([[5, 6, 7], [8, 9, -1]]), (2, 3), 2).tolist()
+    [[5, 6, 8], [6, 7, 9]]
+    """
+    m, n = shape
+    widths = [min(cols, n - j * cols) for j in range(len(times))]
+    parts = zip(times, widths, strict=True)
+    return np.concatenate([sliding_window_view(part, used)[:m] for part, used in parts], axis=1)
 
 
 def _kept(matrix: Matrix, dtype: np.dtype) -> Matrix:
@@ -96,5 +126,5 @@ def _reversed(matrix: Matrix, dtype: np.dtype) -> Matrix:
     """Each row backwards: the last word to enter comes first."""
     rows, cols = matrix.shape
     made = grid(rows, cols, dtype)
-    made[:rows, :cols] = matrix[:, ::-1]
+    made[:rows, :cols] = matrix.astype(dtype, copy=False)[:, ::-1]  # narrow first: less to move
     return made

@@ -245,8 +245,8 @@ def _shift(
             port[j] = t
     for i in range(rows - 1, late - right + 1, -1):  # what is above may belong to the next fold
         first = max(left, late - i + 1)
-        moved_down(done, i, first, right)
-        moved_down(owner, i, first, right)
+        moved_down(done, i - 1, 1, first, right)
+        moved_down(owner, i - 1, 1, first, right)
         counts[SUM_HOP] += _held(owner, i, first, right)
     for j in range(left, right):
         owner[late - j, j] = -1

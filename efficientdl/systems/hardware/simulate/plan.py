@@ -17,6 +17,7 @@ ROW, COL, USED_ROWS, USED_COLS, ROWS, COLS, ACROSS = range(7)
 MACS, X_READ, WEIGHT_READ, Y_WRITE, PSUM, X_HOP, WEIGHT_HOP, SUM_HOP, CYCLES, CLASHES = range(10)
 N_COUNTS = 10
 NEVER = 2**62  # no clock gets there
+DEEP = 16  # cycles together: of 1 to 64 the fastest, for a product of 512^3 on 128 x 128
 
 
 class Plan(NamedTuple):
@@ -31,6 +32,8 @@ class Plan(NamedTuple):
         bus_words: Sums that leave in a cycle over the bus; 0 where there is none.
         hurry: Cycles by which folds start too early: 0, but in a test.
         until: The clock stops there, if it has not by itself: to look at the registers.
+        deep: How many cycles of a fold that is alone in a weight-stationary array are gone through
+            together. Nothing that is found depends on it, but the time that this takes.
     """
 
     folds: Int64[np.ndarray, "folds 7"]
@@ -41,6 +44,7 @@ class Plan(NamedTuple):
     bus_words: int
     hurry: int
     until: int
+    deep: int
 
 
 class Trace(NamedTuple):
@@ -56,13 +60,20 @@ class Trace(NamedTuple):
 
 
 def plan(
-    rows: int, cols: int, steps: int, array: Array, *, hurry: int = 0, until: int = NEVER
+    rows: int,
+    cols: int,
+    steps: int,
+    array: Array,
+    *,
+    hurry: int = 0,
+    until: int = NEVER,
+    deep: int = DEEP,
 ) -> Plan:
     """Folds of a product that takes `rows` by `cols` units: down a column, then the next."""
     bus = array.bus_words if array.drain is Drain.BUS else 0
     overlap = array.drain is Drain.OVERLAP
     table = np.array(list(_folds(rows, cols, array)), np.int64)
-    return Plan(table, rows, steps, overlap, array.weight_registers, bus, hurry, until)
+    return Plan(table, rows, steps, overlap, array.weight_registers, bus, hurry, until, deep)
 
 
 def _folds(rows: int, cols: int, array: Array) -> Iterator[tuple[int, ...]]:

@@ -5,6 +5,11 @@ x is in column j in cycle m + i + j after the start, and a sum moves down with i
 registers through which one stream passes is a window that slides along the stream, so `x` is kept
 reversed and read where the window stands; sums and weights are moved from unit to unit. Only units
 with work are visited, and those side by side in a row at the same time.
+
+A fold that is alone in the array meets nobody, so `plan.deep` cycles of it are gone through
+together: a sum moves down as many rows at once, takes up its product in each, and lies in the
+processor's register meanwhile. With `deep = 1` this is the plain machine, a row a cycle; output,
+counts and trace are the same. When folds meet, it is always a cycle at a time.
 """
 
 from typing import NamedTuple
@@ -13,6 +18,7 @@ import numpy as np
 from jaxtyping import Int32, Int64, Num
 
 from efficientdl.kernels.compiled import compiled
+from efficientdl.kernels.simd.memory import Lanes
 from efficientdl.systems.hardware.simulate.lanes import (
     LANES,
     grid,
@@ -20,7 +26,7 @@ from efficientdl.systems.hardware.simulate.lanes import (
     moved_down,
     store_first,
     store_words,
-    summed,
+    widened,
     window,
     words,
 )
@@ -93,6 +99,22 @@ def units(rows: int, cols: int, registers: int, operand: np.dtype, total: np.dty
     return Units(weight, owner, loading, coming, grid(rows + 1, cols, total), np.full(cols, -1))
 
 
+class Stretch(NamedTuple):
+    """Cycles of a fold that are gone through together.
+
+    Attributes:
+        f: The fold.
+        t: The first of the cycles.
+        since: The same, counted from when the fold started, to compute or to load.
+        deep: How many they are.
+    """
+
+    f: int
+    t: int
+    since: int
+    deep: int
+
+
 @compiled
 def weight_array(work: Work, plan: Plan, units: Units, trace: Trace) -> Int64[np.ndarray, " c"]:
     """Run all folds; gives the counts."""
@@ -102,17 +124,30 @@ def weight_array(work: Work, plan: Plan, units: Units, trace: Trace) -> Int64[np
     while oldest < len(folds) and t < plan.until:
         while newest < len(folds) and t >= loads[newest]:
             newest += 1
-        for f in range(oldest, newest):
-            if starts[f] <= t < ends[f]:
-                _wave(work, plan, units, trace, counts, f, t, t - starts[f])
-        for f in range(oldest, newest):
-            if t - loads[f] < folds[f, ROWS] + folds[f, USED_COLS] - 1:
-                _load(work, units, counts, folds[f], f, t - loads[f])
-        t += 1
+        deep, f = 1, oldest
+        if oldest + 1 == newest:  # its words follow its weights: these first
+            deep = _alone(plan, loads, ends, f, t)
+            _load(work, units, counts, folds[f], Stretch(f, t, t - loads[f], deep))
+            _wave(work, plan, units, trace, counts, Stretch(f, t, t - starts[f], deep))
+        else:
+            for f in range(oldest, newest):
+                _wave(work, plan, units, trace, counts, Stretch(f, t, t - starts[f], 1))
+            for f in range(oldest, newest):
+                _load(work, units, counts, folds[f], Stretch(f, t, t - loads[f], 1))
+        t += deep
         while oldest < newest and t >= ends[oldest]:
             oldest += 1
     counts[CYCLES] = t
     return counts
+
+
+@compiled
+def _alone(plan: Plan, loads: np.ndarray, ends: np.ndarray, f: int, t: int) -> int:
+    """For how many cycles the only fold in the array stays so, at most `deep`."""
+    over = min(plan.until, ends[f])
+    if f + 1 < len(loads):
+        over = min(over, loads[f + 1])
+    return min(plan.deep, over - t)
 
 
 @compiled
@@ -132,75 +167,99 @@ def schedule(plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @inlined
-def _load(
-    work: Work, units: Units, counts: np.ndarray, fold: np.ndarray, f: int, since: int
-) -> None:
+def _load(work: Work, units: Units, counts: np.ndarray, fold: np.ndarray, now: Stretch) -> None:
     """Move the weights of a fold down, a column one cycle after the one before."""
     loading, coming = units.loading, units.coming
-    rows, blank = fold[ROWS], fold[ROWS] - fold[USED_ROWS]
-    left, right = max(0, since - rows + 1), min(fold[USED_COLS], since + 1)
-    for i in range(since - left, 0, -1):
-        until = min(right, since - i + 1)
-        moved_down(loading, i, left, until)
-        moved_down(coming, i, left, until)
-        counts[WEIGHT_HOP] += max(0, min(until, since - i + 1 - blank) - left)
-    for j in range(left, right):
-        row = rows - 1 - since + j
-        coming[0, j] = -1
-        if row < fold[USED_ROWS]:
-            loading[0, j] = work.weight[fold[ROW] + row, fold[COL] + j]
-            coming[0, j] = f
+    since, deep, rows, cols = now.since, now.deep, fold[ROWS], fold[USED_COLS]
+    if since >= rows + cols - 1:  # all are in their places
+        return
+    blank, hops, left = rows - fold[USED_ROWS], 0, max(0, since + deep - rows)
+    for j in range(max(0, since - rows + 1), min(left, cols)):
+        _arrive(work, units, counts, fold, now.f, j, rows - max(0, since - j))
+    for i in range(min(rows - deep, since) - 1, -1, -1):
+        until = min(cols, since - i)
+        moved_down(loading, i, deep, left, until)
+        moved_down(coming, i, deep, left, until)
+        hops += deep * max(0, min(until, since - i - blank) - left)
+    for j in range(left, min(cols, since + deep)):
+        first = rows - since - deep + j
+        for i in range(min(deep, since + deep - j)):
+            coming[i, j] = -1
+            if first + i < fold[USED_ROWS]:
+                loading[i, j] = work.weight[fold[ROW] + first + i, fold[COL] + j]
+                coming[i, j] = now.f
+                counts[WEIGHT_READ] += 1
+                hops += i
+    counts[WEIGHT_HOP] += hops
+
+
+@inlined
+def _arrive(
+    work: Work, units: Units, counts: np.ndarray, fold: np.ndarray, f: int, j: int, deep: int
+) -> None:
+    """The weights of a column move down to their places."""
+    loading, coming, used = units.loading, units.coming, fold[USED_ROWS]
+    for i in range(fold[ROWS] - 1, deep - 1, -1):
+        loading[i, j], coming[i, j] = loading[i - deep, j], coming[i - deep, j]
+        counts[WEIGHT_HOP] += deep if i < used else 0
+    for i in range(deep):
+        coming[i, j] = -1
+        if i < used:
+            loading[i, j], coming[i, j] = work.weight[fold[ROW] + i, fold[COL] + j], f
             counts[WEIGHT_READ] += 1
+            counts[WEIGHT_HOP] += i
 
 
 @inlined
 def _wave(
-    work: Work,
-    plan: Plan,
-    units: Units,
-    trace: Trace,
-    counts: np.ndarray,
-    f: int,
-    t: int,
-    since: int,
+    work: Work, plan: Plan, units: Units, trace: Trace, counts: np.ndarray, now: Stretch
 ) -> None:
-    """One cycle of a fold: every sum moves down a row and takes up a product."""
-    fold, steps = plan.folds[f], plan.steps
-    rows, cols, low = fold[USED_ROWS], fold[USED_COLS], fold[ROWS] - 1
-    x, weight, psum = work.x, units.weight, units.psum
-    _hand_over(units, counts, f, since, steps, fold)
-    macs, entered, passed, n = 0, 0, 0, 0
-    for i in range(min(low, since), rows - 1, -1):  # below the rows that are used
-        left, right = window(since - i, steps, cols)
-        moved_down(psum, i + 1, left, right)
-        passed += right - left
-    for i in range(min(rows - 1, since), max(0, since - steps - cols + 2) - 1, -1):
-        left, right = window(since - i, steps, cols)
-        word = (fold[ROW] + i) * x.shape[1] + steps - 1 - since + i
-        n = right - left
-        _take_up(psum, x, weight, i * psum.shape[1] + left, word + left, n)
-        macs += n
-        entered += left == 0
+    """Every sum moves down as many rows as cycles pass, and takes up a product in each."""
+    fold, steps, width = plan.folds[now.f], plan.steps, units.psum.shape[1]
+    rows, cols, low = fold[USED_ROWS], fold[USED_COLS], fold[ROWS]
+    macs, entered, hops = 0, 0, 0
+    for d in range(now.deep):
+        _hand_over(units, counts, now.f, now.since + d, steps, fold)
+    first = max(1 - now.deep, now.since - steps - cols + 2)
+    for i in range(min(low - 1, now.since), first - 1, -1):  # above row i; if i < 0, to come
+        left, right = window(now.since - i, steps, cols)
+        top, end = max(i, 0), min(i + now.deep, low)
+        taken, n = max(0, min(end, rows) - top), right - left
+        word = (fold[ROW] + top) * work.x.shape[1] + steps - 1 - now.since + i
+        _fall(work, units, top * width + left, word + left, n, end - top, taken)
+        macs += n * taken
+        entered += taken * (left == 0)
+        hops += n * (end - top - (i <= 0))
+        if end >= rows > top:
+            trace.last_mac[fold[ACROSS], now.since - i] = now.t + rows - 1 - i
+        if end == low:
+            last = Stretch(now.f, now.t + low - 1 - i, now.since - i, 1)
+            _leave(work, plan, units, trace, counts, last)
     counts[MACS] += macs
     counts[X_READ] += entered
     counts[X_HOP] += macs - entered
-    counts[SUM_HOP] += macs + passed - (n if since < steps + cols - 1 else 0)
-    left, right = window(since - rows + 1, steps, cols)
-    if left < right:
-        trace.last_mac[fold[ACROSS], since - rows + 1, left:right] = t
-    if since >= low:
-        _leave(work, plan, units, trace, counts, f, t, since - low)
+    counts[SUM_HOP] += hops
 
 
 @inlined
-def _take_up(psum: Matrix, x: Matrix, weight: Matrix, above: int, word: int, n: int) -> None:
-    """Units side by side take the sums from above, and add their weight times the word of x."""
-    below, whole = above + psum.shape[1], n - n % LANES
+def _fall(work: Work, units: Units, here: int, word: int, n: int, deep: int, taken: int) -> None:
+    """Sums side by side move down, and add weights times words of x in the first rows."""
+    psum, below, whole = units.psum, here + deep * units.psum.shape[1], n - n % LANES
     for c in range(0, whole, LANES):
-        store_words(psum, below + c, summed(psum, x, weight, above + c, word + c))
+        store_words(psum, below + c, _taken_up(work, units, here + c, word + c, taken))
     if whole < n:
-        sums = summed(psum, x, weight, above + whole, word + whole)
+        sums = _taken_up(work, units, here + whole, word + whole, taken)
         store_first(psum, below + whole, sums, n - whole)
+
+
+@inlined
+def _taken_up(work: Work, units: Units, here: int, word: int, taken: int) -> Lanes:
+    """Sixteen sums, with a product in each row on their way."""
+    sums = words(units.psum, here)
+    for _ in range(taken):
+        sums = sums + widened(work.x, word, sums) * widened(units.weight, here, sums)
+        word, here = word + work.x.shape[1], here + units.weight.shape[1]
+    return sums
 
 
 @inlined
@@ -220,17 +279,10 @@ def _hand_over(
 
 @inlined
 def _leave(
-    work: Work,
-    plan: Plan,
-    units: Units,
-    trace: Trace,
-    counts: np.ndarray,
-    f: int,
-    t: int,
-    since: int,
+    work: Work, plan: Plan, units: Units, trace: Trace, counts: np.ndarray, now: Stretch
 ) -> None:
     """Sums leave the last row and are added to what waits; a column lets out one a cycle."""
-    fold = plan.folds[f]
+    fold, since = plan.folds[now.f], now.since
     first, last = fold[ROW] == 0, fold[ROW] + fold[USED_ROWS] == plan.rows
     left, right = window(since, plan.steps, fold[USED_COLS])
     if left >= right:  # columns without a filter, which the fold is scheduled for
@@ -241,8 +293,8 @@ def _leave(
         store_first(y, since * width + c, sums, right - c)
     counts[PSUM] += (right - left) * ((not first) + (not last))
     for j in range(left, right):
-        counts[CLASHES] += units.port[j] == t
-        units.port[j] = t
+        counts[CLASHES] += units.port[j] == now.t
+        units.port[j] = now.t
     if last:
         counts[Y_WRITE] += right - left
-        trace.written[fold[ACROSS], since, left:right] = t
+        trace.written[fold[ACROSS], since] = now.t

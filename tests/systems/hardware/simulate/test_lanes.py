@@ -54,7 +54,7 @@ def test_a_part_of_a_row_moves_down(dtype, row, left, right):
     expected = registers.copy()
     if left < right:
         expected[row, left:right] = expected[row - 1, left:right]
-    moved_down(registers, row, left, right)
+    moved_down(registers, row - 1, 1, left, right)
     np.testing.assert_array_equal(registers, expected)
 
 
