@@ -25,6 +25,7 @@ class Slider:
         value: Where it starts.
         step: From one stop to the next.
         unit: Of the value, written after it.
+        play_s: Seconds at each stop when a button moves it on by itself; 0 for no such button.
 
     >>> slider = Slider("Sparsity", 0, 95, value=50, step=5, unit="%")
     >>> slider.text(50), slider.clamped(200), slider.clamped(33.0)
@@ -37,10 +38,11 @@ class Slider:
     value: float
     step: float = 1
     unit: str = ""
+    play_s: float = 0
 
     def __post_init__(self) -> None:
         _check_label("Slider", self.label)
-        for name in ("low", "high", "value", "step"):
+        for name in ("low", "high", "value", "step", "play_s"):
             if not isfinite(_check.number("Slider", name, getattr(self, name))):
                 _check.fail("Slider", name, "must be finite", getattr(self, name))
         if not self.low < self.high:
@@ -48,6 +50,8 @@ class Slider:
         if not 0 < self.step <= self.high - self.low:
             rule = f"must be in (0, {self.high - self.low}]"
             _check.fail("Slider", "step", rule, self.step)
+        if self.play_s < 0:
+            _check.fail("Slider", "play_s", "must not be negative", self.play_s)
         self.checked(self.value)
 
     @property

@@ -12,6 +12,7 @@ from typing import Any
 import anywidget
 import traitlets
 
+from efficientdl.viz import play
 from efficientdl.viz.controls import Choice, Slider, Toggle
 
 _CSS = """
@@ -68,10 +69,15 @@ function render({ model, el }) {
     say();
   };
   input.addEventListener("input", say);
-  input.addEventListener("change", () => send(model, Number(input.value)));
+  const sent = () => send(model, Number(input.value));
+  input.addEventListener("change", sent);
   model.on("change", sync);
   sync();
   el.append(label, input, output);
+  if (model.get("play_s") <= 0) return;
+  const [button, stop] = player(model, input, () => { say(); sent(); });
+  el.append(button);
+  return stop;
 }
 export default { render };
 """
@@ -155,14 +161,15 @@ class LabSlider(anywidget.AnyWidget):
     `value` changes when the learner lets go, not while they drag: what hangs on it may be slow.
     """
 
-    _esm = _START + _SLIDER
-    _css = _CSS
+    _esm = _START + play.JS + _SLIDER
+    _css = _CSS + play.CSS
     label = traitlets.Unicode("").tag(sync=True)
     unit = traitlets.Unicode("").tag(sync=True)
     digits = traitlets.Int(0).tag(sync=True)
     min = traitlets.Float(0.0).tag(sync=True)
     max = traitlets.Float(1.0).tag(sync=True)
     step = traitlets.Float(1.0).tag(sync=True)
+    play_s = traitlets.Float(0.0).tag(sync=True)
     value = traitlets.Float(0.0).tag(sync=True)
 
     def __init__(self, control: Slider) -> None:
@@ -174,6 +181,7 @@ class LabSlider(anywidget.AnyWidget):
             min=control.low,
             max=control.high,
             step=control.step,
+            play_s=control.play_s,
             value=control.value,
         )
 

@@ -46,6 +46,11 @@ def test_words():
         (lambda: Slider("s", 0, 10, value=5, step=0), r"Slider: step must be in \(0, 10\], got 0"),
         (lambda: Slider("s", 0, 10, value=3, step=5), "Slider: s must be a stop"),
         (lambda: Slider("s", 0, float("inf"), value=0), "Slider: high must be finite"),
+        (lambda: Slider("s", 0, 1, value=0, play_s=-1), "Slider: play_s must not be negative"),
+        (
+            lambda: Slider("s", 0, 1, value=0, play_s=float("nan")),
+            "Slider: play_s must be a number",
+        ),
         (lambda: Slider(" ", 0, 1, value=0), "Slider: label must say what the control moves"),
         (lambda: SPARSITY.checked(96), r"Slider: Sparsity must be in \[0, 95\], got 96"),
         (lambda: Choice("c", (), value="a"), "Choice: options must not be empty"),

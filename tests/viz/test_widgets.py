@@ -67,6 +67,14 @@ def test_inputs_have_a_label_and_keep_their_keys(widget):
     assert widget.get_state()["label"] == widget.control.label
 
 
+def test_only_a_slider_that_plays_asks_for_the_button():
+    assert SLIDER.widget().get_state()["play_s"] == 0
+    cycle = Slider("Cycle", 0, 9, value=0, play_s=0.5).widget()
+    assert cycle.get_state()["play_s"] == 0.5
+    assert 'if (model.get("play_s") <= 0) return;' in cycle._esm
+    assert cycle._esm.count('setAttribute("data-lm-suppress-shortcuts", "true")') == 2
+
+
 def test_roles_are_said():
     assert "aria-valuetext" in SLIDER.widget()._esm
     status = LabStatus()._esm

@@ -7,7 +7,7 @@ import numpy as np
 from efficientdl.systems.hardware import Arch, Array, Dataflow, Gemm
 from efficientdl.systems.hardware.simulate import Snapshot, State, snapshots
 from efficientdl.viz import Axis, Choice, Figure, Line, Panel, Slider, Table, View, VLine
-from efficientdl.viz.hardware import array_figure
+from efficientdl.viz.hardware.array import PLAY_S, array_figure
 
 SIDE, PRODUCT = 4, Gemm(4, 6, 4)
 STAYS = {
@@ -66,10 +66,13 @@ def _view(stays: str, cycle: int) -> View:
 
 
 def waves() -> Panel:
-    """A product on an array of 4 x 4 units, cycle by cycle, with any of three things that stay."""
+    """A product on an array of 4 x 4 units, cycle by cycle, with any of three things that stay.
+
+    Live, a button plays the cycles.
+    """
     controls = {
         "stays": Choice("What stays", tuple(STAYS), value="sums"),
-        "cycle": Slider("Cycle", 0, LAST, value=5),
+        "cycle": Slider("Cycle", 0, LAST, value=5, play_s=PLAY_S),
     }
     title = "A product walks through the array"
     return Panel(_view, controls, title=title, stops={"cycle": (1, 8, 12)})

@@ -17,6 +17,7 @@ from efficientdl.viz.view import View
 DOES = {"empty": 5, "waits": 3, "passes on": 1, "multiplies": 0}
 MULTIPLIES = 3
 _CELL_PX = (110, 46)
+PLAY_S = 0.8  # a cycle on the screen: long enough to find the unit that changed
 _LARGEST = 16  # rows or columns whose words can still be read
 
 
@@ -91,6 +92,8 @@ def array_figure(frame: Frame, *, title: str = "The array") -> Figure:
 def array_panel(frames: Sequence[Frame], *, title: str = "The array, cycle by cycle") -> Panel:
     """The animation: a slider of the cycle moves the array, and a line through its utilisation.
 
+    Live, a button beside the slider plays the cycles one after the other.
+
     Args:
         frames: Every cycle, in order: those of `snapshots`.
         title: Of the panel.
@@ -114,7 +117,7 @@ def array_panel(frames: Sequence[Frame], *, title: str = "The array, cycle by cy
 
     stops = sorted({0, last // 4, last // 2, 3 * last // 4, last})
     start = int(np.argmax(shares))
-    slider = Slider("Cycle", 0, last, value=start)
+    slider = Slider("Cycle", 0, last, value=start, play_s=PLAY_S)
     return Panel(at, {"cycle": slider}, title=title, stops={"cycle": stops})
 
 

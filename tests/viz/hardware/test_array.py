@@ -71,6 +71,13 @@ def test_it_starts_where_most_multiply_and_has_both_faces(frames):
     assert len(panel.view.figures[0].plotly().data) >= 4
 
 
+def test_it_plays_live_and_not_on_a_static_page(frames):
+    panel = array_panel(frames)
+    assert panel.live().controls["cycle"].get_state()["play_s"] > 0
+    assert "Play" not in panel.html()
+    assert "button" not in panel.html()
+
+
 def test_errors(frames):
     with pytest.raises(ValueError, match="array_panel: frames must be at least 2 cycles, got 1"):
         array_panel(frames[:1])
