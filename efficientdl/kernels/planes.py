@@ -18,7 +18,7 @@ from efficientdl.kernels.arrays import demand_array
 from efficientdl.kernels.simd import aligned
 
 Image = Float32[np.ndarray, "c h w"]
-Floats = Float32[np.ndarray, " floats"]
+Floats = Float32[np.ndarray, " _"]  # of any number
 
 LANES, WIDTH = 16, 64  # floats of a register, which is a cache line, and of a panel of four
 

@@ -25,7 +25,6 @@ from efficientdl.models.layers.sparse import SparseConv2d
 Part = Callable[[Tensor], Tensor]
 Sizes = tuple[int, int, int]
 Places = tuple[Floats, Floats, Floats]  # two for planes, and scratch
-Array = Float32[np.ndarray, "c h w"]
 
 SMALL = 2**16  # floats between layers: of fewer, a kernel takes several images at a call
 NOTHING = (nn.Identity, nn.Dropout, nn.Dropout2d)  # in inference
@@ -62,16 +61,17 @@ class Chain(nn.Sequential):
     "TVM", OSDI 2018, section 3, for fusion; the survey's section 6.1; lab 13.
     """
 
-    def __init__(self, sequence: nn.Sequential | dict[str, nn.Module]) -> None:
+    def __init__(self, sequence: nn.Module | dict[str, nn.Module]) -> None:
         _check.kind("Chain", "sequence", sequence, (nn.Sequential, dict))
         super().__init__()
+        assert isinstance(sequence, nn.Sequential | dict)
         if isinstance(sequence, nn.Sequential):
             self.__dict__.update(vars(sequence))  # its mode and hooks, too
-            sequence = sequence._modules
+            sequence = sequence._modules  # pyright: ignore[reportAssignmentType]
         self._modules = dict(sequence)
         self._parts = KernelForm(_parts_of)
 
-    def forward(self, input: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
+    def forward(self, input: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         inside = list(_inside(self))
         if not _fits(input) or self.training or _is_watched(inside):
             return super().forward(input)
@@ -125,7 +125,12 @@ class Pass:
             deal(alone, len(images))
         return torch.from_numpy(y)
 
-    def _run(self, image: Array, y: Array, places: Places) -> None:
+    def _run(
+        self,
+        image: Float32[np.ndarray, "c h w"],
+        y: Float32[np.ndarray, "c_out p q"],
+        places: Places,
+    ) -> None:
         planes = planes_of(image, places[0])
         for i, step in enumerate(self.steps):
             planes = step.run(planes, places[(i + 1) % 2], places[2])

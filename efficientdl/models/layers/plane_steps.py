@@ -4,7 +4,7 @@ A step has the batch norm behind the convolution in its weight and bias, and the
 in the kernel's last store.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -167,7 +167,7 @@ def _by_channel(filters: np.ndarray, window: Window, finish: Finish) -> Run:
     return lambda x, into, _: depthwise_planes(x, filters, window, finish, into)
 
 
-def _symmetrical(border: list[int]) -> tuple[int, int] | None:
+def _symmetrical(border: Sequence[int]) -> tuple[int, int] | None:
     """The widths of a border, above and below, left and right, if these are the same."""
     left, right, top, bottom = border
     return (top, left) if (left, top) == (right, bottom) else None

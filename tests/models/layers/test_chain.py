@@ -212,8 +212,8 @@ def test_a_part_of_it_is_a_chain():
     assert list(part.state_dict()) == list(layers[:2].state_dict())
     torch.testing.assert_close(part(x), layers[:2](x).detach(), **CLOSE)
     torch.testing.assert_close((part + ours[2:])(x), layers(x).detach(), **CLOSE)
-    with pytest.raises(TypeError, match="Chain: sequence must be a Sequential or dict, got 3"):
-        Chain(3)
+    with pytest.raises(TypeError, match="Chain: sequence must be a Sequential or dict, got ReLU"):
+        Chain(nn.ReLU())
 
 
 def test_torchs_default_dtype_changes_nothing():
