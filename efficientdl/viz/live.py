@@ -4,12 +4,14 @@ A `VBox` of one's own breaks in ways that are hard to see (`log`, for one, is a 
 widget), so these are plain classes that hold a `box` and keep it up to date.
 """
 
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from efficientdl.viz import plotly_face
+from efficientdl.viz.controls import Slider
+from efficientdl.viz.plotly_widget import LabFigure
 from efficientdl.viz.view import View
 from efficientdl.viz.widgets import LabControl, LabStatus
 
@@ -31,7 +33,7 @@ class LiveView:
 
     def __init__(self, view: View) -> None:
         self.status = LabStatus()
-        self.figures: list[Any] = []
+        self.figures: list[LabFigure] = []
         self.numbers = ipywidgets.HTML()
         self._row = ipywidgets.HBox(layout=_WRAP)
         self.box = ipywidgets.VBox([self.status, self._row, self.numbers])
@@ -41,9 +43,9 @@ class LiveView:
         """Show another view, each figure changed in place."""
         if len(view.figures) == len(self.figures):
             for made, figure in zip(self.figures, view.figures, strict=True):
-                plotly_face.update(made, figure)
+                made.show(figure)
         else:
-            self.figures = [plotly_face.widget(figure) for figure in view.figures]
+            self.figures = [LabFigure(figure) for figure in view.figures]
             self._row.children = tuple(self.figures)
         tables = "".join(table.html() for table in view.tables)
         shown = "" if view.figures else " open"  # a table without a picture is the picture
@@ -73,6 +75,18 @@ class LivePanel:
         self.box = ipywidgets.VBox([title, moved, self.view.box])
         for widget in self.controls.values():
             widget.observe(self._moved, names="value")
+        self._listen()
+
+    def _listen(self) -> None:
+        """Hear clicks on the points that move a slider."""
+        for series, control in self.panel.clicks.items():
+            for figure in self.view.figures:
+                figure.hear_clicks(series, partial(self._clicked, control))
+
+    def _clicked(self, control: str, point: int) -> None:
+        slider = self.panel.controls[control]
+        assert isinstance(slider, Slider)
+        self.panel.set(**{control: slider.clamped(slider.low + point * slider.step)})
 
     def _moved(self, _: object) -> None:
         self.panel.set(**{name: widget.chosen for name, widget in self.controls.items()})
@@ -102,3 +116,4 @@ class LivePanel:
             raise
         finally:
             self.view.status.busy = False
+        self._listen()

@@ -32,6 +32,8 @@ class Panel:
         controls: One to three, by the names of the function's arguments.
         title: What the panel lets one do.
         stops: Of one control, the values at which the static page shows the panel too.
+        clicks: Sliders by the name of a series: live, a click on its i-th point moves the slider
+            to its i-th stop. Whoever cannot click has the slider.
 
     Raises:
         BadValue: More than three controls: nobody keeps a fourth in mind.
@@ -54,6 +56,7 @@ class Panel:
         *,
         title: str,
         stops: Mapping[str, Sequence[Any]] | None = None,
+        clicks: Mapping[str, str] | None = None,
     ) -> None:
         if not 1 <= len(controls) <= _MOST:
             rule = f"must be 1 to {_MOST}: nobody keeps more in mind"
@@ -62,6 +65,10 @@ class Panel:
             _check.kind("Panel", name, control, (Slider, Choice, Toggle))
         if stops is not None and len(stops) != 1:
             _check.fail("Panel", "stops", "must be of one control", list(stops))
+        self.clicks = dict(clicks or {})
+        for name in self.clicks.values():
+            sliders = [n for n, control in controls.items() if isinstance(control, Slider)]
+            _check.one_of("Panel", "clicks", name, sliders)
         self.function = function
         self.controls = dict(controls)
         self.title = title

@@ -34,14 +34,15 @@ _CSS = """
 .edl-progress progress { width: 16em; accent-color: #0072B2; }
 """
 
-# Every control starts alike: an id that ties the label to the input, and keys of its own.
+# Every control starts alike: an id that ties the label to the input, and keys of its own. The id
+# is drawn: each control has read this code for itself, and could not count on the others.
 _START = """
-let made = 0;
+const drawn = () => Math.random().toString(36).slice(2);
 function start(model, el, tag) {
   el.classList.add("edl-control");
   const label = document.createElement("label");
   const input = document.createElement(tag);
-  input.id = `edl-${Date.now().toString(36)}-${made++}`;
+  input.id = `edl-${drawn()}${drawn()}`;
   input.setAttribute("data-lm-suppress-shortcuts", "true");
   label.htmlFor = input.id;
   label.textContent = model.get("label");

@@ -88,3 +88,42 @@ def test_lab_01_shows_its_panels_and_nothing_but_unfinished_exercises(open_lab):
     )
     assert lab.heard.outside == []
     assert lab.heard.console == []
+
+
+@pytest.mark.browser
+def test_every_figure_of_a_panel_follows_its_slider(open_lab):
+    """Two figures in one panel: each of them follows, and a button plays the cycles."""
+    lab = open_lab("14_accelerators")
+    ran = lab.page.evaluate(
+        """async () => {
+          const notebook = window.jupyterapp.shell.currentWidget.content;
+          const wanted = cell => /^(SEED|from dataclasses|panels.waves)/.test(
+            cell.model.sharedModel.source);
+          const found = notebook.widgets.map((cell, i) => wanted(cell) ? i : -1).filter(i => i >= 0);
+          for (const i of found) {
+            notebook.deselectAll();
+            notebook.activeCellIndex = i;
+            await window.jupyterapp.commands.execute("notebook:run-cell");
+          }
+          return found.length;
+        }"""
+    )
+    assert ran == 3
+    button = lab.page.get_by_role("button", name="Play: Cycle")
+    button.wait_for(timeout=60_000)
+    button.scroll_into_view_if_needed()
+    slider = lab.slider("Cycle")
+    slider.focus()
+    slider.press("Home")
+    for _ in range(3):
+        slider.press("ArrowRight")
+    both = """cycle => {
+      const plots = [...document.querySelectorAll(".js-plotly-plot")];
+      return plots.length === 2 && plots[0].layout.title.text.includes(`cycle ${cycle}<`)
+        && plots[1].data.some(trace => trace.name === `cycle ${cycle}`);
+    }"""
+    lab.page.wait_for_function(both, arg=3, timeout=60_000)
+    button.click()
+    lab.page.wait_for_function(both, arg=6, timeout=60_000)
+    assert lab.heard.outside == []
+    assert lab.heard.console == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from efficientdl.viz import Choice, Panel, View
+from efficientdl.viz import Axis, Choice, Figure, Panel, Points, Slider, View
 from efficientdl.viz.live import LiveView
 from tests.viz import samples
 from tests.viz.test_panel import CONTROLS, panel
@@ -11,7 +11,7 @@ from tests.viz.test_panel import CONTROLS, panel
 def shown(live):
     """What a learner sees: the picture's numbers, the tables, the sentence."""
     (figure,) = live.view.figures
-    return list(figure.data[0].y), live.view.numbers.value, live.view.status.text
+    return list(figure.spec["data"][0]["y"]), live.view.numbers.value, live.view.status.text
 
 
 def raw(name, value):
@@ -115,3 +115,37 @@ def test_live_text_twin(monkeypatch):
     bundle = panel()._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert "conv takes 1000 bytes" in bundle["text/plain"]
+
+
+def clickable(**how):
+    def view(at):
+        marks = Points("all", [0, 1, 2], [5, 6, 7]), Points("here", [at / 10], [5 + at / 10])
+        return View(Figure("f", Axis("x"), Axis("y"), marks, alt="f"), None, f"at {at}")
+
+    return Panel(view, {"at": Slider("At", 0, 20, value=0, step=10)}, title="t", **how)
+
+
+def click(live, series, point):
+    live.view.figures[0]._handle_custom_msg({"click": series, "point": point}, [])
+
+
+def test_a_click_on_a_point_moves_the_slider_to_its_stop():
+    made = clickable(clicks={"all": "at"})
+    live = made.live()
+    for point in (2, 1, 0, 2):
+        click(live, "all", point)
+        assert made.state == {"at": 10 * point}
+        assert live.controls["at"].chosen == 10 * point
+        assert live.view.status.text == f"at {10 * point}"
+
+
+def test_a_click_elsewhere_does_nothing():
+    made = clickable(clicks={"all": "at"})
+    made.set(at=10)
+    click(made.live(), "here", 0)
+    assert made.state == {"at": 10}
+
+
+def test_a_click_moves_a_slider_and_nothing_else():
+    with pytest.raises(ValueError, match=r"Panel: clicks must be one of .*at.*, got 'on'"):
+        clickable(clicks={"all": "on"})

@@ -12,9 +12,17 @@ def test_every_slider_moves_picture_table_and_sentence(monkeypatch):
     panel = first_look()
     live = panel.live()
     for name, extreme in (("zeros", 95), ("bits", 2), ("channels", 60)):
-        before = (panel.view.text, str(panel.view.tables[0]), live.view.figures[0].data[0].x)
+        before = (
+            panel.view.text,
+            str(panel.view.tables[0]),
+            live.view.figures[0].spec["data"][0]["x"],
+        )
         live.controls[name].set_state({"value": extreme})  # what a browser's message does
-        after = (panel.view.text, str(panel.view.tables[0]), live.view.figures[0].data[0].x)
+        after = (
+            panel.view.text,
+            str(panel.view.tables[0]),
+            live.view.figures[0].spec["data"][0]["x"],
+        )
         assert panel.state[name] == extreme
         assert all(old != new for old, new in zip(before, after, strict=True)), name
         assert live.view.status.text == panel.view.text
