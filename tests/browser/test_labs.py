@@ -99,7 +99,8 @@ def test_every_figure_of_a_panel_follows_its_slider(open_lab):
           const notebook = window.jupyterapp.shell.currentWidget.content;
           const wanted = cell => /^(SEED|from dataclasses|panels.waves)/.test(
             cell.model.sharedModel.source);
-          const found = notebook.widgets.map((cell, i) => wanted(cell) ? i : -1).filter(i => i >= 0);
+          const places = notebook.widgets.map((cell, i) => wanted(cell) ? i : -1);
+          const found = places.filter(i => i >= 0);
           for (const i of found) {
             notebook.deselectAll();
             notebook.activeCellIndex = i;
